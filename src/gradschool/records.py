@@ -15,6 +15,7 @@ from gradschool.scores import Coverage as Coverage
 from gradschool.scores import Difference as Difference
 from gradschool.scores import Floor as Floor
 from gradschool.scores import FloorKind as FloorKind
+from gradschool.scores import Gate as Gate
 from gradschool.scores import Interval as Interval
 from gradschool.scores import Score as Score
 from gradschool.scores import Use as Use
@@ -309,25 +310,6 @@ class Report:
         if not self.more_examples or self.score.groups == self.score.examples:
             return None
         return math.ceil(self.more_examples * self.score.groups / self.score.examples)
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The result of a check that a specialist must pass in addition to its score.
-
-    A gate with an `exception` does not reject, and has not passed either: what it needs could not be measured, or the
-    base had nothing to lose.
-    """
-
-    name: str
-    held: bool
-    evidence: str
-    exception: Literal["", "not measured", "nothing to lose"] = ""
-
-    @property
-    def result(self) -> str:
-        """The result in words: passed, failed, or why it is neither."""
-        return (self.exception or "passed") if self.held else "failed"
 
 
 # Events: the progress reports of long work, for terminal, report page and tests.

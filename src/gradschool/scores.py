@@ -1,4 +1,4 @@
-"""Scores with their bounds, and what they are compared with: rungs, floors, an incumbent, the answered fraction."""
+"""Scores with their bounds, what they are compared with (rungs, floors, an incumbent), and the results of gates."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -123,3 +123,22 @@ class Use:
     chance: Fraction = 0.0  # the highest probability that one of these climbs passes falsely
     per_group: Count = 0  # the most test examples of a group; 0: all of them
     unasked: Count = 0  # questions that were not asked, because no answers to them could change the verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The result of a check that a specialist must pass in addition to its score.
+
+    A gate with an `exception` does not reject, and has not passed either: what it needs could not be measured, or the
+    base had nothing to lose.
+    """
+
+    name: str
+    held: bool
+    evidence: str
+    exception: Literal["", "not measured", "nothing to lose"] = ""
+
+    @property
+    def result(self) -> str:
+        """The result in words: passed, failed, or why it is neither."""
+        return (self.exception or "passed") if self.held else "failed"
