@@ -167,10 +167,10 @@ def test_score_uses_the_metric_of_the_job(whole: Whole, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compare", [False, True])
-def test_chat_answers_until_an_empty_line(whole: Whole, compare: bool) -> None:
+def test_chat_answers_every_line_of_a_pipe(whole: Whole, compare: bool) -> None:
     question = small_job.rows()[0]["prompt"]
     flags = ["--compare"] if compare else []
-    result = small_job.run("chat", whole.specialist, *flags, stdin=f"{question}\nand two inks?\n\nnot read\n")
+    result = small_job.run("chat", whole.specialist, *flags, stdin=f"{question}\n\nand two inks?\n")
     assert result.exit_code == 0, result.stderr
     turns = re.findall(r"^(base|specialist): ", result.stdout, re.MULTILINE)
     assert turns == (["base", "specialist"] * 2 if compare else ["specialist"] * 2)

@@ -1,5 +1,6 @@
 """Bases in 4 bits: quantized by bitsandbytes, with the results of a plain network of the dequantized weights."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,11 @@ def test_a_missing_library_is_named(absent: str, base: Path, monkeypatch: pytest
         LocalEngine(base, quantization="nf4")
 
 
-def test_a_base_that_is_already_quantized_is_rejected(base: Path) -> None:
-    write_json(base / "config.json", read_json(base / "config.json") | {"quantization_config": {"quant_method": "x"}})
+def test_a_base_that_is_already_quantized_is_rejected(base: Path, tmp_path: Path) -> None:
+    made = Path(shutil.copytree(base, tmp_path / "made"))  # other tests share the base
+    write_json(made / "config.json", read_json(made / "config.json") | {"quantization_config": {"quant_method": "x"}})
     with pytest.raises(ModelError, match="quantized already"):
-        LocalEngine(base, quantization="nf4")
+        LocalEngine(made, quantization="nf4")
 
 
 def test_remote_bases_cannot_be_quantized(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_passages_without_an_index_never_open_a_file_of_the_working_directory(pa
     folder = changed(packed, here, "recipe.passages", 1)
     refused = small_job.run("answer", folder, "Where?")
     assert refused.exit_code == 8 and "no index" in refused.stderr
+    (here / "x.jsonl").write_text('{"prompt": "Where?", "completion": "Here."}\n')
     assert small_job.run("score", folder, here / "x.jsonl").exit_code == 8
 
 
