@@ -17,6 +17,7 @@ from typing import Any
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from gradschool.errors import ModelError
+from gradschool.files import open_file
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -92,7 +93,7 @@ def damaged(path: Path, why: str) -> ModelError:
 def read_header(path: Path) -> Header:
     """The header of a GGUF file; raises ModelError for a file that is none, is damaged, or is not complete."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(64)
             if not start.startswith(MAGIC):
                 raise _no_gguf(path, start)

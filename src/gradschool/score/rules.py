@@ -8,6 +8,7 @@ import regex
 from referencing.exceptions import Unresolvable
 
 from gradschool.data.normalize import compose, word_count
+from gradschool.files import read_file
 from gradschool.records import Example
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
@@ -101,7 +102,7 @@ def _schema_check(value: Any, folder: Path) -> Check:
 
 def _read_schema(path: Path) -> Any:
     try:
-        return read_json(path.read_text(encoding="utf-8"))
+        return read_json(read_file(path).decode())
     except OSError as error:
         raise ValueError(f"the schema file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
