@@ -114,7 +114,7 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
         ("rules.md cannot be read", "pipe"),
     ),
     "texts of others that are a pipe": (
-        pipe("others.jsonl", FAKE + '[data]\nothers = "others.jsonl"\n' + GOAL),
+        pipe("others.jsonl", FAKE + '[data]\nothers = "others.jsonl"\n[goal]\nmetric = "style"\npass_mark = 0.7\n'),
         4,
         ("others.jsonl cannot be read", "pipe"),
     ),
@@ -123,7 +123,6 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
         2,
         ("order.json cannot be read", "pipe"),
     ),
-    "a record of a preparation that is a pipe": (pipe("prepared.json"), 4, ()),
     "no such model": (toml('base_model = "models/none/at/all"\n' + GOAL), 5, ("models/none/at/all", "does not exist")),
     "a misspelt base": (toml('base_model = "poket"\n' + GOAL), 5, ("'poket'", '"pocket" (built in)')),
     "a folder that is no model": (toml('base_model = "documents"\n' + GOAL), 5, ("is not a model", "config.json")),

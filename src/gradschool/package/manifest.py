@@ -30,6 +30,7 @@ from gradschool.values import Count, Fraction, Level, Positive, Real
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
 INCUMBENT_FILE = "incumbent.jsonl"  # its scored answers to the test questions, if the job names an incumbent
+EXAMPLES = "examples.jsonl"  # those of the recipe
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
 BARE = re.compile(r"[A-Za-z][\w.-]*")  # a name that may be one of Ollama's models, such as llama3.2

@@ -13,6 +13,7 @@ from gradschool.records import Example
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
+from gradschool.score.time_limit import demand_time
 from gradschool.settings import Rule
 from gradschool.visible import shortened
 
@@ -47,6 +48,7 @@ def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
 
 
 def _follows(name: str, check: Check, answer: str) -> float:
+    demand_time()
     try:
         return float(check(answer))
     except TimeoutError:
