@@ -187,8 +187,8 @@ def _rows(text: str, reader: RowReader) -> list[Question]:
 def _list_of_texts(text: str) -> list[str]:
     """The texts of a JSON list that has nothing else and no empty one; else none."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_any_json(text)
+    except ValueError:
         return []
     texts = value if isinstance(value, list) else []
     return texts if all(isinstance(one, str) and one.strip() for one in texts) else []
