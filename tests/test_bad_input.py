@@ -113,11 +113,6 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
         4,
         ("rules.md cannot be read", "pipe"),
     ),
-    "texts of others that are a pipe": (
-        pipe("others.jsonl", FAKE + '[data]\nothers = "others.jsonl"\n[goal]\nmetric = "style"\npass_mark = 0.7\n'),
-        4,
-        ("others.jsonl cannot be read", "pipe"),
-    ),
     "a schema that is a pipe": (
         pipe("order.json", FAKE + GOAL + '[[goal.rules]]\nname = "odd"\nkind = "json_schema"\nvalue = "order.json"\n'),
         2,
