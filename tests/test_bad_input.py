@@ -1,6 +1,7 @@
 """Bad input: a message with what, why and what to do, the documented exit code, and no leftover files."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def file(name: str, content: bytes, job: str = FAKE + GOAL) -> Write:
         small_job.write_job(folder, job, ROWS)
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
+
+    return write
+
+
+def pipe(name: str, job: str = FAKE + GOAL) -> Write:
+    def write(folder: Path) -> None:
+        small_job.write_job(folder, job, ROWS)
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
 
     return write
 
@@ -96,6 +106,17 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
         toml(FAKE + '[data]\nguidelines = "documents"\n' + GOAL),
         4,
         ("documents cannot be read as text",),
+    ),
+    "a job file that is a pipe": (pipe("job.toml"), 2, ("job.toml cannot be read", "pipe")),
+    "guidelines that are a pipe": (
+        pipe("rules.md", FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL),
+        4,
+        ("rules.md cannot be read", "pipe"),
+    ),
+    "a schema that is a pipe": (
+        pipe("order.json", FAKE + GOAL + '[[goal.rules]]\nname = "odd"\nkind = "json_schema"\nvalue = "order.json"\n'),
+        2,
+        ("order.json cannot be read", "pipe"),
     ),
     "no such model": (toml('base_model = "models/none/at/all"\n' + GOAL), 5, ("models/none/at/all", "does not exist")),
     "a misspelt base": (toml('base_model = "poket"\n' + GOAL), 5, ("'poket'", '"pocket" (built in)')),

@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
+import gradschool
 from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError
 from gradschool.files import (
     PRIVATE,
@@ -28,6 +31,7 @@ from gradschool.files import (
     new_folder,
     new_path,
     parse_json,
+    read_file,
     read_json,
     read_lines,
     read_rows,
@@ -368,3 +372,24 @@ def test_rows_of_another_type_are_damaged(tmp_path: Path) -> None:
         append_line(tmp_path / "other.jsonl", row)
         with pytest.raises(DamagedError, match=r"other\.jsonl cannot be read"):
             read_rows(tmp_path / "other.jsonl", Source)
+
+
+def test_no_pipe_device_or_folder_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket"))
+    for path in (tmp_path / "pipe", tmp_path / "link", tmp_path / "socket", Path("/dev/zero"), tmp_path):
+        for read in (read_file, read_json, sha256):
+            with pytest.raises(OSError) as error:
+                read(path)
+            assert error.value.filename == str(path) and error.value.strerror
+
+
+def test_json_of_others_is_read_within_bounds() -> None:
+    """The parser of the library goes deeper than functions that call themselves for each value."""
+    own = {"files", "bounded", "bounded_child", "draft", "llama_child", "template_child", "tokenizer_child", "world",
+           "checkpoint", "vocabulary"}  # fmt: skip
+    parsing = re.compile(r"\bjson\.loads?\(")
+    sources = Path(gradschool.__file__).parent.rglob("*.py")
+    assert {path.stem for path in sources if parsing.search(path.read_text())} == own

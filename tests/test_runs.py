@@ -12,8 +12,10 @@ import pytest
 import small_job
 from gradschool.errors import UsageError
 from gradschool.files import read_lines, write_lines
+from gradschool.package.floor_words import NAMES
 from gradschool.records import Cost, Interval, Report, RungResult, Score
 from gradschool.runs import RunSummary, comparable, compare_runs, list_runs, remove_run, summary_of
+from gradschool.score import time_limit
 from resealed import reseal
 
 JOB = 'task = "Say it back."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = {mark}\n'
@@ -151,6 +153,18 @@ def other_goal(run: Path, rung: str) -> None:
     reseal(run / "specialist")
 
 
+def other_instructions(run: Path, rung: str) -> None:
+    reseal(run / "specialist", lambda manifest: manifest["recipe"].update(instructions="Say nothing."))
+
+
+def slow_rules(run: Path, rung: str) -> None:
+    """Rules with patterns that backtrack on each answer, on questions with answers that they backtrack on."""
+    rules = [{"name": f"rule {number}", "kind": "regex", "value": "(\\w|\\w\\w| )+$x"} for number in range(999)]
+    for file in ("run.json", "specialist/evidence/run.json"):
+        forge(run, file, lambda job: job["settings"]["goal"].update(rules=rules))
+    reseal(run / "specialist")
+
+
 PASS_FORGED: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "confidence": (forged_report("score.interval.level", 0.5), "confidence of its bounds"),
     "bound": (forged_report("score.interval.low", 1.0), "its lower bound is 1.000"),
@@ -164,12 +178,15 @@ PASS_FORGED: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "score of a floor": (forged_report("floors.0.score.mean", 0.123), "and its record says 0.123"),
     "package": (better_package, "its package says another score"),
     "upper bound": (forged_report("score.interval.high", 0.0), "its bounds are"),
+    "recipe": (other_instructions, "another recipe than the rung"),
+    "slow rules": (slow_rules, "takes more than 0.5 s"),
     "goal": (other_goal, "the goal in its package is another one: error_budget"),
 }
 
 
 def test_a_pass_must_follow_from_its_answers(two: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     rung = summary_of(two[0]).rung
+    monkeypatch.setattr(time_limit, "SECONDS", 0.5)
 
     def forged(place: str, name: str) -> str:
         change, reason = PASS_FORGED[name]
@@ -188,7 +205,8 @@ def test_a_pass_must_follow_from_its_answers(two: list[Path], monkeypatch: pytes
 def test_a_run_of_others_is_verified_without_its_job(two: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
     (Path("an echo") / "examples.jsonl").write_text("")
-    assert [(one.state, one.doubt) for one in list_runs()] == [("passed", "")] * 2
+    shown = [(one.state, one.doubt.partition("its pass rests on ")[2]) for one in list_runs()]
+    assert shown == [("not verified", f"the scores of {NAMES['nearest']}, which cannot be computed from the run.")] * 2
     listed = small_job.run("runs").stdout
     assert listed.count("not begun here") == 4 and "as its record says" in listed
     assert "recorded" in json.loads(small_job.run("runs", "--json").stdout)[0]

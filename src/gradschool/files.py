@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ T = TypeVar("T")
 HASH_BLOCK = 1 << 20
 MAX_DEPTH = 200  # of values in values: functions that call themselves for each come to their end
 TOO_DEEP = "it is nested too deeply"
+NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for the other end of a pipe; no text mode
 HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -138,20 +140,31 @@ def parse_json(
     `json.loads`.
     """
     text = content if isinstance(content, str) else content.decode(json.detect_encoding(content))
-    try:
-        value = json.loads(text, parse_constant=parse_constant, object_pairs_hook=parse_object)
-        if HALF.search(text):
+    value = parse_any_json(text, parse_constant, parse_object)
+    if HALF.search(text):
+        try:
             json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError as error:
-        raise ValueError(TOO_DEEP) from error
-    except UnicodeEncodeError as error:
-        raise ValueError("it holds half of a character (a lone surrogate)") from error
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _demand_shallow(value)
+        except UnicodeEncodeError as error:
+            raise ValueError("it holds half of a character (a lone surrogate)") from error
     return value
 
 
-def _demand_shallow(value: Any) -> None:
+def parse_any_json(
+    text: str,
+    parse_constant: Callable[[str], Any] | None = None,
+    parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
+    """As `parse_json`, for readers that repair halves of characters themselves."""
+    try:
+        value = json.loads(text, parse_constant=parse_constant, object_pairs_hook=parse_object)
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        demand_shallow(value)
+    return value
+
+
+def demand_shallow(value: Any) -> None:
     """Raise ValueError for values within values within values that are deeper than `MAX_DEPTH`."""
     level = [value] if isinstance(value, Mapping | list) else []
     for _ in range(MAX_DEPTH + 1):
@@ -177,13 +190,33 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         value = tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
-    _demand_shallow(value)
+    demand_shallow(value)
     return value
 
 
+def open_file(path: Path) -> IO[bytes]:
+    """Open a file for reading; raises OSError also for a pipe or a device: to read it may never end, or never begin."""
+    handle = os.open(path, os.O_RDONLY | NO_WAIT)
+    try:
+        if not stat.S_ISREG(mode := os.fstat(handle).st_mode):
+            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            reason = os.strerror(number) if stat.S_ISDIR(mode) else "It is a pipe or a device, not a file"
+            raise OSError(number, reason, str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file; raises OSError as `open_file`."""
+    with open_file(path) as file:
+        return file.read()
+
+
 def read_json(path: Path) -> Any:
-    """Read a JSON file; raises ValueError as `parse_json`."""
-    return parse_json(path.read_text(encoding="utf-8"))
+    """Read a JSON file in UTF-8; raises ValueError as `parse_json`, and OSError as `open_file`."""
+    return parse_json(read_file(path).decode())
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
@@ -214,7 +247,7 @@ def read_lines(path: Path) -> list[Any]:
     """Read the JSON lines of a file, without lines that a crash left incomplete; empty if there is no file."""
     rows = []
     if path.exists():
-        for line in path.read_bytes().split(b"\n"):
+        for line in read_file(path).split(b"\n"):
             try:
                 rows.append(parse_json(line))
             except ValueError:
@@ -303,7 +336,7 @@ def refuse_links(folder: Path) -> None:
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while block := file.read(HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
-from gradschool.files import parse_toml
+from gradschool.files import parse_toml, read_file
 from gradschool.options import RENAMED
 from gradschool.preparation import PREPARED, Preparation
 from gradschool.settings import Rule, Section, Settings
@@ -126,7 +126,7 @@ def _is_in(key: str, paths: Iterable[str]) -> bool:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_bytes())
+        return parse_toml(read_file(path))
     except (UnicodeDecodeError, OSError) as error:
         raise UsageError(
             f"{path} cannot be read as text.", f"The system reports: {error}.", "save it as UTF-8 text."

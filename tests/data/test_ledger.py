@@ -11,10 +11,11 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.data import ledger
+from gradschool.data.asked_before import hashed
 from gradschool.data.ledger import LEDGER, NAME, claim, expected_use, settle, times, warning
 from gradschool.data.proof import part_of_later_climb
-from gradschool.errors import DamagedError
-from gradschool.files import disk_errors
+from gradschool.errors import DamagedError, DataError
+from gradschool.files import disk_errors, write_lines
 from gradschool.job import Job
 from gradschool.records import Example, Message, Note, Source, Use
 from gradschool.run import Run
@@ -37,6 +38,11 @@ def examples(first: int, count: int) -> list[Example]:
         Example(f"e{n}", (Message("user", f"What is lot {n}?"), Message("assistant", "A chair.")), "", Source("x", n))
         for n in numbers
     ]
+
+
+def asked() -> list[str]:
+    """The hashes of the questions that the tests below ask."""
+    return [hashed(example) for example in examples(0, 50)]
 
 
 def started(folder: Path) -> Run:
@@ -98,6 +104,25 @@ def test_of_climbs_that_begin_at_the_same_time_the_first_line_is_the_first_climb
         patch.setattr(ledger, "append_line", after_the_other)
         uses.append(finish(claim(both[0], examples(0, 50), 0.05))[0])
     assert [use.climb for use in uses] == [2, 1] and [use.budget for use in uses] == pytest.approx([0.025, 0.05])
+
+
+def test_without_any_error_budget_there_is_no_climb(tmp_path: Path) -> None:
+    runs = [started(tmp_path / f"lots-{n}") for n in range(3)]
+    lines = [{"id": run.save(NAME, f"{n}" * 16), "run": "lots", "error_budget": 0.05, "questions": asked()}
+             for n, run in enumerate(runs)]  # fmt: skip
+    write_lines(tmp_path / LEDGER, lines)  # three that begin at the same moment: none knows yet what the others have
+    for _ in range(2):
+        with pytest.raises(DataError, match="Nothing is left of the error budget"):
+            finish(claim(runs[2], examples(0, 50), 0.05))
+        with pytest.raises(DataError, match="3 climbs"):
+            expected_use(examples(0, 50), 0.05, tmp_path)
+    uses = [finish(claim(run, examples(0, 50), 0.05))[0] for run in runs]  # the first two, and the third resumed
+    assert [use.budget for use in uses] == pytest.approx([0.05, 0.025, 0.0125])
+    many = tmp_path / "many"
+    with pytest.raises(DataError, match="fresh-test"):
+        for n in range(99):
+            claimed(many / f"lots-{n}", examples(0, 50))
+    assert n == 30
 
 
 @pytest.mark.parametrize(("kept", "climb"), [(50, 2), (25, 2), (5, 2), (4, 1), (0, 1)])

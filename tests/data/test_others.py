@@ -1,5 +1,6 @@
 """Texts of other people: read from rows or documents, and never instructions, labels or titles."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def test_texts_of_others_are_decoded_by_the_rule_of_every_file(tmp_path: Path) -
     path.write_bytes(b"\0\1\2\3" * 9)
     with pytest.raises(DataError, match="cannot be read"):
         next(read_others(path))
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "o.jsonl")
+    with pytest.raises(DataError, match="pipe"):
+        finish(read_others(tmp_path / "o.jsonl"))

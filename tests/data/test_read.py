@@ -178,3 +178,14 @@ def test_a_table_whose_columns_are_unknown(read):
 
 def test_three_examples_read_well(read):
     assert len(read("\n".join([GOOD] * 3)).examples) == 3
+
+
+@pytest.mark.parametrize("end", [".jsonl", ".json"])
+@pytest.mark.parametrize("row", ['{"prompt": %s, "completion": "x"}', '{"prompt": "z", "completion": "x", "more": %s}'])
+def test_a_row_that_is_nested_deeply_is_left_out(read, row, end):
+    deep = row % ("[" * 500 + "1" + "]" * 500)
+    content = f"{GOOD}\n{deep}\n{GOOD}\n" if end == ".jsonl" else f"[{GOOD},\n{deep},\n{GOOD}]"
+    reading = read(content)
+    assert len(reading.examples) == 2
+    (issue,) = reading.issues
+    assert issue.severity == "dropped" and "nested too deeply" in issue.text

@@ -154,6 +154,25 @@ def test_weights_that_are_not_finite_are_refused(value: float, base: Path, adapt
     assert LAYER in caught.value.why
 
 
+def test_an_update_that_is_not_finite_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
+    def spoil(config: dict[str, Any], tensors: Tensors) -> None:
+        for part in ("lora_A", "lora_B"):
+            tensors[f"{PLACE}.{part}.weight"].fill_(1e30)
+
+    with pytest.raises(ModelError, match="not finite") as caught:
+        toy.apply_adapter(toy.network_of(base), changed(adapter, tmp_path / "spoiled", spoil))
+    assert LAYER in caught.value.why
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64, torch.float8_e4m3fn])
+def test_other_number_formats_are_refused(dtype: torch.dtype, base: Path, adapter: Path, tmp_path: Path) -> None:
+    def spoil(config: dict[str, Any], tensors: Tensors) -> None:
+        tensors[f"{PLACE}.lora_A.weight"] = tensors[f"{PLACE}.lora_A.weight"].to(dtype)
+
+    with pytest.raises(ModelError, match="another number format"):
+        toy.apply_adapter(toy.network_of(base), changed(adapter, tmp_path / "spoiled", spoil))
+
+
 @pytest.mark.parametrize("alpha", [float("nan"), float("inf"), -(10**400), 1e30])
 def test_a_scale_that_is_not_finite_is_refused(alpha: float, base: Path, adapter: Path, tmp_path: Path) -> None:
     spoiled = changed(adapter, tmp_path / "spoiled", lambda config, _: config.update(lora_alpha=alpha))

@@ -1,6 +1,7 @@
 """Models of strangers: a config cannot have code fetched, and a tokenizer cannot take any time or memory."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 import small_job
 from gradschool.errors import ModelError
-from gradschool.model.foreign import LIMITS, MAX_CONFIG, check_tokenizer, refuse_kernels
+from gradschool.model.foreign import LIMITS, MAX_CONFIG, check_tokenizer, refuse_kernels, refuse_special
 from gradschool.model.local import LocalEngine
 
 LOW = replace(LIMITS, seconds=1, memory=500_000_000)
@@ -107,3 +108,13 @@ def test_the_tokenizer_of_a_base_is_tried_once(base: Path, monkeypatch: pytest.M
     check_tokenizer(base)
     monkeypatch.setattr("gradschool.model.foreign.replies", lambda *_: pytest.fail("tried again"))
     check_tokenizer(base)
+
+
+@pytest.mark.parametrize("name", ["README.md", "tokenizer_config.json", "model.safetensors"])
+def test_a_pipe_in_a_model_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_text("{}")
+    (tmp_path / "config.json").symlink_to("blob")  # as in the Hub's cache
+    refuse_special(tmp_path)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ModelError, match="not a file"):
+        refuse_special(tmp_path)

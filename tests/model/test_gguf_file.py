@@ -58,6 +58,7 @@ def test_an_adapter_without_its_type_is_known_by_its_tensors(side: str, tmp_path
         (b"FUGG" + bytes(60), "other byte order"),
         (b"GGUF" + struct.pack("<IQQ", 1, 0, 0), "version 1"),
         (b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1 << 60), "damaged"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 200_000) + bytes(13 * 200_000), "200,000 fields"),
     ],
 )
 def test_what_is_no_gguf_is_refused(content: bytes, says: str, tmp_path: Path) -> None:

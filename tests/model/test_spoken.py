@@ -18,6 +18,10 @@ from gradschool.model.spoken import evidence_against
         ("# A base without front matter\n", []),
         ("---\n: : [\n---\n", []),
         ("---\nlanguage:\n---\n", []),
+        ("---\nlicense: mit\nlanguage: [en, nl]\ntags:\n- de\n---\n", ["en", "nl"]),
+        ("---\nlanguage: " + "[" * 1_000 + "\n---\n", []),
+        ("---\nlanguage:\n- &a0 [x]\n" + "".join(f"- &a{n + 1} [{f'*a{n}, ' * 9}]\n" for n in range(30)) + "---\n", []),
+        ("---\nlanguage:\n" + "- en\n" * 100_000 + "---\n", []),
     ],
 )
 def test_languages_on_a_card(tmp_path: Path, card: str, named: list[str]) -> None:

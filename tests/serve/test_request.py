@@ -1,6 +1,7 @@
 """Request bodies: parsed completely, or rejected with an error that names the wrong field."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -257,6 +258,14 @@ def parse_or_reject(body: bytes) -> None:
             assert drawn.max_new_tokens >= 1 and 0 <= drawn.temperature <= 2 and 0 <= drawn.top_p <= 1
             assert all(asked.stop)
             "".join(m.content for m in asked.question).encode()
+
+
+def test_the_first_of_many_wrong_turns_is_the_error() -> None:
+    many = b'{"model": "m", "messages": [' + b"1," * 200_000 + b"1]}"
+    began = time.process_time()
+    with pytest.raises(HTTPError, match=r"messages\.0"):
+        parse_chat(many)
+    assert time.process_time() - began < 0.3
 
 
 @given(st.binary(max_size=64))

@@ -18,6 +18,7 @@ from gradschool.data.parse import TABLES, Row, container_of, rows, text_rows
 from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, UsageError
+from gradschool.files import parse_any_json
 from gradschool.records import Answer, Conversation, Failure, Message
 from gradschool.settings import Data
 from gradschool.specialist import Specialist
@@ -186,8 +187,8 @@ def _rows(text: str, reader: RowReader) -> list[Question]:
 def _list_of_texts(text: str) -> list[str]:
     """The texts of a JSON list that has nothing else and no empty one; else none."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_any_json(text)
+    except ValueError:
         return []
     texts = value if isinstance(value, list) else []
     return texts if all(isinstance(one, str) and one.strip() for one in texts) else []
@@ -223,8 +224,8 @@ def _lines(text: str, reader: RowReader) -> Iterator[Question]:
 def _of_line(line: str, number: int, reader: RowReader, among_rows: bool) -> Iterator[Question]:
     """The questions of a line; an object without keys is a row if other lines are rows, and otherwise text."""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        value = parse_any_json(line)
+    except ValueError as error:
         if ROW.match(line):
             yield Question((), None, number, f"it is not valid JSON: {error}")
             return

@@ -1,7 +1,6 @@
 """The ideal answer of a row as text, and further right answers: lists, SQuAD's, TriviaQA's, NQ's and DROP's objects."""
 
 import ast
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from gradschool.data.column_languages import english
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
+from gradschool.files import parse_any_json
 
 # Keys whose list holds several right answers; in others (`output`, `labels`), a list may be the answer itself.
 ALTERNATIVES = re.compile(
@@ -137,8 +137,8 @@ def printed(text: str, key: str) -> Any:
     if not ALTERNATIVES.fullmatch(english(key)):
         return text
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_any_json(text)
+    except ValueError:
         try:
             value = ast.literal_eval(NUMPY.sub(r"\1", text.strip()))
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -153,8 +153,8 @@ def _is_wrapped(text: str, key: str) -> bool:
     if not text.lstrip().startswith("{") or len(text) > MAX_LITERAL:
         return False
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_any_json(text)
+    except ValueError:
         return False
     return (
         isinstance(value, dict)

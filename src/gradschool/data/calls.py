@@ -4,12 +4,12 @@ A row has a request (the question), a reply (the answer), or both; `custom_id` o
 together.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gradschool.data.formats import CONVERSATIONS, is_messages, keys_by_name, plain, role_of, value_of
+from gradschool.files import parse_any_json
 
 REQUESTS = (  # keys that hold a request
     *("request", "body", "params", "kwargs", "request_body", "model_input", "sample", "invocation_params", "input"),
@@ -107,8 +107,8 @@ def _read(value: Any) -> Any:
     if not _is_logged(value):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return parse_any_json(value)
+    except ValueError:
         return value
 
 

@@ -11,6 +11,7 @@ from gradschool.data.converter import LIMITS, Limits, converted
 from gradschool.data.encoding import Unreadable, check_length, decode
 from gradschool.data.normalize import compose
 from gradschool.errors import DataError
+from gradschool.files import read_file
 from gradschool.records import Note, Progress, Work
 
 MAX_FILE_BYTES = 50_000_000
@@ -125,7 +126,7 @@ def read_document(name: str, file: Path, suffix: str = "", limits: Limits = LIMI
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise Unreadable(f"it is larger than {MAX_FILE_BYTES / 1e6:.0f} MB; divide it into several files.")
-        content = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
         raise Unreadable(f"the system says: {error.strerror}.") from error
     if not content.strip():

@@ -8,6 +8,7 @@ from typing import Any
 
 from gradschool.data.encoding import repair
 from gradschool.data.issues import Kind
+from gradschool.files import parse_any_json
 from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 
@@ -124,8 +125,8 @@ def is_messages(value: Any) -> bool:
 def from_json(text: str) -> Any:
     """The value of a JSON text in a cell; raises NoConversation if it is not JSON."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_any_json(text)
+    except ValueError:
         raise NoConversation("has a conversation that is not valid JSON") from None
 
 

@@ -2,6 +2,7 @@
 
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
+from gradschool.files import read_file
 from gradschool.job import Job
 
 
@@ -11,7 +12,7 @@ def instructions_of(job: Job) -> str:
     if job.settings.data.guidelines:
         path = job.path(job.settings.data.guidelines)
         try:
-            text, _ = decode(path.read_bytes())
+            text, _ = decode(read_file(path))
         except (Unreadable, OSError) as error:
             raise DataError(f"{path} cannot be read as text.", str(error), "save it as UTF-8 text.") from error
         parts.append(text.strip())

@@ -1,6 +1,5 @@
 """Texts of other people than the author of a style: read from a file or folder, and distinguished from instructions."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 from gradschool.data.documents import read_documents
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.data.normalize import word_count, words
-from gradschool.errors import DataError
+from gradschool.errors import DataError, reason_of
+from gradschool.files import parse_any_json, read_file
 from gradschool.records import Conversation, Example, Note, Work, last_user
 
 MIN_WORDS, MIN_DISTINCT = 12, 8  # of a text that counts as writing; shorter ones are titles, labels and yes or no
@@ -51,20 +51,18 @@ def read_others(path: Path) -> Work[list[OtherText]]:
         return [OtherText(part) for document in documents for part in _paragraphs(document.text)]
     texts: list[OtherText] = []
     try:
-        content, wrong = decode(path.read_bytes())
-    except Unreadable as error:
-        raise DataError(
-            f"{path.name} cannot be read.", f"The reason: {error}", "save it as JSON lines in UTF-8."
-        ) from error
+        content, wrong = decode(read_file(path))
+    except (Unreadable, OSError) as error:
+        raise DataError(f"{path.name} cannot be read.", reason_of(error), "save it as JSON lines in UTF-8.") from error
     if wrong:
         yield Note(f"{path.name} {wrong}. Save it as UTF-8 if characters look wrong.", "warning")
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_any_json(line)
             texts.append(OtherText(str(row["text"]), str(row.get("group") or "")))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise DataError(
                 f"{path.name}:{number} is not a text of others.",
                 "A line is an object with text, and perhaps with group.",

@@ -17,6 +17,7 @@ from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
 from gradschool.data.trees import assembled
 from gradschool.errors import DataError
+from gradschool.files import MAX_DEPTH, TOO_DEEP, demand_shallow, parse_any_json, read_file
 from gradschool.settings import Data
 
 Container = Literal[
@@ -127,7 +128,7 @@ def _is_workbook(path: Path) -> bool:
 
 def _workbook_rows(path: Path, name: str, data: Data) -> Iterator[Row]:
     try:
-        for number, title, sheet in sheets(path.read_bytes()):
+        for number, title, sheet in sheets(read_file(path)):
             records = (Record(line, cells) for line, cells in enumerate(sheet, 1))
             yield from table_rows(records, data, title if number else "")
     except (Unreadable, OSError) as error:
@@ -147,8 +148,8 @@ def _peek(file: TextIO) -> Iterator[Line]:
 
 def _is_entry(text: str) -> bool:
     try:
-        return text.strip()[:1] in ("{", "[") and isinstance(json.loads(text), dict | list)
-    except (ValueError, RecursionError):
+        return text.strip()[:1] in ("{", "[") and isinstance(parse_any_json(text), dict | list)
+    except ValueError:
         return False
 
 
@@ -158,15 +159,15 @@ def _line_rows(file: TextIO) -> Iterator[Row]:
             yield Row(line.number, trouble=TOO_LONG)
         elif line.text.strip():
             try:
-                yield Row(line.number, json.loads(line.text))
-            except (ValueError, RecursionError) as error:
+                yield Row(line.number, parse_any_json(line.text))
+            except ValueError as error:
                 yield Row(line.number, trouble=f"not valid JSON: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg[0].lower()}{error.msg[1:]} at character {error.colno}"
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return TOO_DEEP if isinstance(error, RecursionError) else str(error)
 
 
 def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
@@ -190,7 +191,7 @@ def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
             except (ValueError, RecursionError) as error:
                 wrong = error
         if at < len(text) and not wrong and (end < len(text) or ended):
-            yield Row(line, value)
+            yield _shallow(Row(line, value), text.count("[", at, end) + text.count("{", at, end))
             line, at = line + text.count("\n", at, end), end
         elif not ended and len(text) - at <= MAX_LINE:  # the value may continue in the next block
             more = file.read(max(BLOCK, len(text) - at))
@@ -199,6 +200,16 @@ def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
             return
         else:
             raise _broken(name, text, at, line, wrong, ended)
+
+
+def _shallow(row: Row, opened: int) -> Row:
+    """A row with so many objects and lists in it, or its trouble if they are nested too deeply."""
+    try:
+        if opened > MAX_DEPTH:
+            demand_shallow(row.value)
+    except ValueError as error:
+        return Row(row.line, trouble=str(error))
+    return row
 
 
 def _broken(name: str, text: str, at: int, line: int, wrong: Exception | None, ended: bool) -> DataError:

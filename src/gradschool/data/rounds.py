@@ -1,12 +1,12 @@
 """Rows with several questions and answers: as rounds of one conversation, or one by one on the same text."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import OPTIONS
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
+from gradschool.files import parse_any_json
 
 QUESTION_TEXTS = ("input_text", "question", "text", "query", "value")
 SPEAKING = {  # keys that say that each question follows from the answers before it, as in CoQA and QuAC
@@ -61,8 +61,8 @@ def _listed(value: Any) -> list[str]:
     """A list of texts, also as JSON text; nothing of it is null."""
     if isinstance(value, str) and value.strip().startswith('["') and value.strip().endswith("]"):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+            value = parse_any_json(value)
+        except ValueError:
             return []
     return value if isinstance(value, list) and all(isinstance(text, str) and text for text in value) else []
 

@@ -1,6 +1,5 @@
 """Quote passages in a question, safe from prompt injection, and resolve the citations in an answer."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import replace
 
 from gradschool.data.broken_words import join_broken_words
 from gradschool.data.normalize import compose
+from gradschool.files import parse_any_json
 from gradschool.records import Answer, Passage
 
 NOT_THERE = "Not in the passages."
@@ -141,7 +141,7 @@ def _is_json(text: str) -> bool:
     if not text.lstrip().startswith(("{", "[{", '["')):
         return False
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parse_any_json(text)
+    except ValueError:
         return False
     return True

@@ -1,6 +1,5 @@
 """Embed texts with a sentence-transformers style model; imported only if the job names one."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoModel, AutoTokenizer
 
 from gradschool.errors import ModelError
-from gradschool.files import sha256, sha256_of
+from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.foreign import check_tokenizer, refuse_config
 from gradschool.model.loading import hash_files
 from gradschool.model.places import name_of
@@ -122,7 +121,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

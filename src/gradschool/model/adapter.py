@@ -34,6 +34,8 @@ UNSUPPORTED = (
     "kasa_config",
     "arrow_config",
 )
+FORMATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+MAX_UPDATE = float(torch.finfo(torch.float32).max)  # of a weight, in absolute value
 # Initializations that do not change the base's weights; others (PiSSA, OLoRA, …) do.
 PLAIN_INITIALIZATIONS = (None, True, False, "gaussian", "eva", "orthogonal")
 
@@ -147,27 +149,44 @@ def read_matrices(folder: Path) -> AdapterFile:
             f"Its kind is {config.get('peft_type')!r} with {', '.join(unsupported)}.",
             "use an adapter without these, or merge it into its base with the tool that trained it.",
         )
-    if broken := [key for key, tensor in sorted(tensors.items()) if not torch.isfinite(tensor.float()).all()]:
+    if odd := [key for key, tensor in sorted(tensors.items()) if tensor.dtype not in FORMATS]:
         raise ModelError(
-            f"The adapter in {folder} has weights that are not finite numbers.",
-            f"{broken[0]!r} is the first of {len(broken)} such matrices: every answer would be noise.",
-            "train it again, or ask for another copy.",
+            f"The adapter in {folder} has weights in another number format.",
+            f"{odd[0]!r} is in {tensors[odd[0]].dtype}; adapters are in float32, bfloat16, float16 or float64.",
+            "convert it, or ask for another copy.",
         )
+    if broken := [key for key, tensor in sorted(tensors.items()) if not torch.isfinite(tensor.float()).all()]:
+        raise _not_finite(folder, f"{broken[0]!r} is the first of {len(broken)} such matrices")
     base, layers = str(config.get(BASE_KEY)), {}
     for key in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
         name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
         lora_a, lora_b = tensors[key].float(), tensors.get(key.replace("lora_A", "lora_B"), torch.empty(0)).float()
-        if lora_a.dim() != 2 or lora_b.dim() != 2 or not len(lora_a) or lora_b.shape[1] != len(lora_a):
+        flat = lora_a.dim() != 2 or lora_b.dim() != 2
+        if flat or not lora_a.numel() or not lora_b.numel() or lora_b.shape[1] != len(lora_a):
             raise ModelError(
                 f"The adapter in {folder} does not fit this base model.",
                 f"Layer {name!r} has matrices of the shapes {tuple(lora_a.shape)} and {tuple(lora_b.shape)}.",
                 f"use the base it was trained on: {base!r}.",
             )
         scale = config["lora_alpha"] / (math.sqrt(len(lora_a)) if config.get("use_rslora") else len(lora_a))
+        if not abs(scale) * len(lora_a) * _largest(lora_a) * _largest(lora_b) < MAX_UPDATE:
+            raise _not_finite(folder, f"the product of the matrices of {name!r} exceeds what float32 can hold")
         layers[name] = LoraMatrices(lora_a, lora_b, scale)
     if not layers:
         raise ModelError(f"The adapter in {folder} is empty.", "It has no LoRA layer.", "train it again.")
     return AdapterFile(layers, base)
+
+
+def _largest(matrix: Tensor) -> float:
+    return float(matrix.abs().max())
+
+
+def _not_finite(folder: Path, why: str) -> ModelError:
+    return ModelError(
+        f"The adapter in {folder} has weights that are not finite numbers.",
+        f"{why[0].upper()}{why[1:]}: every answer would be noise.",
+        "train it again, or ask for another copy.",
+    )
 
 
 def _unsupported(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:

@@ -78,11 +78,23 @@ def _names(value: Any) -> list[str]:
     return [one for one in values if isinstance(one, str)]
 
 
+def refuse_special(folder: Path) -> None:
+    """Raise ModelError for a pipe, a device or a socket among the files of a model: to read it may never end."""
+    for path in sorted(folder.iterdir()):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ModelError(
+                f"{path} is not a file.",
+                "It is a pipe or a device, and a model has files only.",
+                "download the model again.",
+            )
+
+
 def check_tokenizer(folder: Path, limits: Limits = LIMITS) -> None:
     """Raise ModelError for a tokenizer or a config that is too large, or takes too long to be read or used.
 
     A tokenizer.json is first tried in a child process, on long texts of every kind; the built-in ones are not.
     """
+    refuse_special(folder)
     for patterns, most in ((SMALL, MAX_CONFIG), (TOKENIZERS, MAX_FILE)):
         for path in (path for pattern in patterns for path in folder.glob(pattern)):
             if path.is_file() and path.stat().st_size > most:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gradschool.errors import ModelError
+from gradschool.files import open_file
 from gradschool.model.gguf_header import MAGIC, Header, Tensor, read_header
 from gradschool.model.gguf_sound import refuse_unsound
 
@@ -107,7 +108,7 @@ def gguf_at(path: Path) -> Path | None:
 
 def _begins_as_gguf(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False

@@ -17,6 +17,7 @@ from typing import Any
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from gradschool.errors import ModelError
+from gradschool.files import open_file
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -26,6 +27,7 @@ ALIGNMENT = 32  # of the data of tensors, if the file names no other
 EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"  # tensors that every family has, or may have
 MAX_DIMENSIONS = 4
 MAX_LIST = 1024  # numbers of a list that are read: one for each layer, at most; longer lists describe the vocabulary
+MAX_ENTRIES = 100_000  # fields and tensors; the largest known models have some thousands
 MAX_HEADER = 512 << 20  # bytes; vocabulary and merges of the largest known models take 30 MB
 LENGTH = struct.Struct("<Q")  # of a text
 SHORTEST = 8 + 4  # bytes of a field or a tensor: the length of its name, and its type
@@ -92,7 +94,7 @@ def damaged(path: Path, why: str) -> ModelError:
 def read_header(path: Path) -> Header:
     """The header of a GGUF file; raises ModelError for a file that is none, is damaged, or is not complete."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(64)
             if not start.startswith(MAGIC):
                 raise _no_gguf(path, start)
@@ -140,6 +142,8 @@ class _Reader:
             known = " and ".join(map(str, VERSIONS))
             raise ValueError(f"it has version {version}, and only {known} can be read")
         tensors, fields = self._scalar("Q"), self._scalar("Q")
+        if tensors + fields > MAX_ENTRIES:
+            raise ValueError(f"it names {tensors:,} tensors and {fields:,} fields")
         self._demand((tensors + fields) * SHORTEST)
         found: dict[str, Any] = {}
         for _ in range(fields):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError, ResourceError, nearest
-from gradschool.files import read_json
+from gradschool.files import open_file, read_json
 from gradschool.model.gguf_cache import FILE, UNFINISHED, converted, unfinished
 from gradschool.model.gguf_file import SUFFIX, GgufFile, gguf_name, read_gguf
 from gradschool.model.named import NAMED
@@ -184,8 +184,9 @@ def _parameters(weights: Path) -> int:
 def _licence(card: Path) -> str:
     """The licence that a model's card names in its first lines; empty if it names none."""
     try:
-        with card.open(encoding="utf-8", errors="replace") as file:
-            found = re.search(r"^license:[ \t]*([\w.-]+)", file.read(MAX_CARD), re.MULTILINE)
+        with open_file(card) as file:
+            head = file.read(MAX_CARD).decode(errors="replace")
+            found = re.search(r"^license:[ \t]*([\w.-]+)", head, re.MULTILINE)
     except OSError:
         return ""
     return found[1] if found else ""

@@ -1,12 +1,12 @@
 """What a path is that is not a model: each kind is an error that says what shows it, and what to do."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from gradschool.errors import ModelError
+from gradschool.files import read_json
 from gradschool.model.hub_cache import REPOSITORY, hub_id, is_unfinished, repository_of, unfinished
 from gradschool.model.weight_forms import form_of
 from gradschool.model.weights import other_weights, saved_in_parts
@@ -210,9 +210,9 @@ def _tokenizer(folder: Path) -> ModelError | None:
 
 def _base_of(config: Path) -> str:
     try:
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = read_json(config)
         base = values.get(BASE_KEY) or values.get("model")  # PEFT's, MLX's
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         return ""
     return base if isinstance(base, str) else ""
 

@@ -13,7 +13,7 @@ from transformers.utils import logging
 from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import refuse_adapter_folder
-from gradschool.model.foreign import check_tokenizer, refuse_config
+from gradschool.model.foreign import check_tokenizer, refuse_config, refuse_special
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
@@ -41,6 +41,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """The config.json of a folder that can be loaded safely; raises ModelError if it cannot."""
     refuse_adapter_folder(folder)
     refuse_broken_links(folder)
+    refuse_special(folder)
     config_file = folder / "config.json"
     if not config_file.is_file():
         raise no_config(folder)

@@ -1,12 +1,12 @@
 """The weight files of a model folder: which kinds cannot be loaded, what is missing, and what to do about it."""
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError
+from gradschool.files import open_file, read_json
 from gradschool.model.hub_cache import refuse_broken_links, unfinished
 from gradschool.model.safetensors_header import tensors_of
 from gradschool.model.weight_forms import GGUF, ORIGINAL_FIX, PICKLED, form_of
@@ -115,7 +115,7 @@ def refuse_pointers(folder: Path, pattern: str = "*") -> None:
 def is_pointer(path: Path) -> bool:
     """Whether a file is a pointer of Git LFS."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(len(POINTER)) == POINTER
     except OSError:
         return False
@@ -137,8 +137,8 @@ def _indexed(index: Path) -> Iterable[str]:
     if not index.is_file():
         return ()
     try:
-        return {str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        return {str(name) for name in read_json(index)["weight_map"].values()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{index} cannot be read.", f"It has no list of weight files: {error}.", "download or copy it again."
         ) from error

@@ -46,6 +46,7 @@ from gradschool.package.llama_runtime import llama_base, llama_engine
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
+    EXAMPLES,
     INCUMBENT_FILE,
     MANIFEST,
     QUESTIONS,
@@ -74,7 +75,7 @@ from gradschool.settings import BUILT_IN, Settings
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
-CARD, EXAMPLES = "README.md", "examples.jsonl"
+CARD = "README.md"
 FOLDERS = Recipe.names(FOLDER)
 
 

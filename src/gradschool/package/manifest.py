@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.file_names import FileName
-from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
+from gradschool.files import hash_tree, parse_toml, read_file, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.ollama import ollama_name
 from gradschool.model.places import without_place
@@ -30,6 +30,7 @@ from gradschool.values import Count, Fraction, Level, Positive, Real
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
 INCUMBENT_FILE = "incumbent.jsonl"  # its scored answers to the test questions, if the job names an incumbent
+EXAMPLES = "examples.jsonl"  # those of the recipe
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
 BARE = re.compile(r"[A-Za-z][\w.-]*")  # a name that may be one of Ollama's models, such as llama3.2
@@ -233,7 +234,7 @@ def _content(folder: Path) -> dict[str, Any]:
         raise _no_specialist(folder)
     refuse_links(folder)
     try:
-        content = parse_toml(path.read_bytes())
+        content = parse_toml(read_file(path))
     except ValueError as error:
         raise damaged(path, f"It cannot be read. {reason_of(error)}") from error
     if content.get("format") not in READABLE:

@@ -12,7 +12,7 @@ from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.errors import DataError, UsageError
-from gradschool.files import new_path, sha256
+from gradschool.files import new_path, read_file, sha256
 from gradschool.job import Job, read_job
 from gradschool.model.opening import open_engine
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
@@ -48,7 +48,7 @@ def write_job(
     summary = output.summary
     yield from _copy_documents(folder, gathered, summary)
     if options.guidelines:
-        folder.write(GUIDELINES, decode(options.guidelines.read_bytes())[0])
+        folder.write(GUIDELINES, decode(read_file(options.guidelines))[0])
     rules = with_examples(guidelines, ideals(folder.path / EXAMPLES, MAX_FOR_RULES))
     job_kept = folder.job_is_edited
     if not job_kept:

@@ -14,6 +14,7 @@ import regex
 
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
+from gradschool.files import read_file
 from gradschool.records import Example, Message, Source
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule
@@ -90,7 +91,7 @@ def _known() -> tuple[tuple[Shape, ...], re.Pattern[str], dict[str, int]]:
 def read_guidelines(path: Path) -> list[Guideline]:
     """Read the sentences of a file of guidelines, with their checkable rules; raises DataError if unreadable."""
     try:
-        text, _ = decode(path.read_bytes())
+        text, _ = decode(read_file(path))
     except (OSError, Unreadable) as error:
         raise DataError(
             f"The guidelines {path} cannot be read.", f"{error}", "give a text file, saved as UTF-8."

@@ -1,6 +1,5 @@
 """The last pass over the drafts: replace private data, write examples and review, and count."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ from typing import Any
 
 from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
+from gradschool.files import parse_any_json
 from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines
@@ -219,8 +219,8 @@ def _is_object(text: str) -> bool:
     if text.strip()[:1] != "{":
         return False
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(parse_any_json(text), dict)
+    except ValueError:
         return False
 
 
@@ -229,7 +229,7 @@ def ideals(path: Path, most: int) -> Sequence[str]:
     found: list[str] = []
     with path.open(encoding="utf-8") as file:
         for line in file:
-            row = json.loads(line)
+            row = parse_any_json(line)
             found.append(row["completion"] if "completion" in row else row["messages"][-1]["content"])
             if len(found) == most:
                 break

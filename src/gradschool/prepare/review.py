@@ -10,13 +10,14 @@ the row). The next run applies the decisions and keeps them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from gradschool.errors import DataError, nearest
-from gradschool.files import parse_json
+from gradschool.files import open_file, parse_json
 from gradschool.prepare.draft import Asking, Draft
 from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message
@@ -109,7 +110,7 @@ def _rows(path: Path) -> Iterator[tuple[int, ReviewRow]]:
     if not path.exists():
         return
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_file(path) as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue

@@ -5,7 +5,7 @@ from itertools import chain
 
 from gradschool.data.proof import look_level
 from gradschool.package.floor_words import NAMES
-from gradschool.records import Report, Score
+from gradschool.records import Report, RungResult, Score
 from gradschool.report.rejudged import look_confidence
 from gradschool.score.floors import ROUNDING
 from gradschool.score.metric_info import metric_info
@@ -44,6 +44,15 @@ def not_proven(recorded: Report, found: Report, goal: Goal, *, without_floors: b
         () if found.verdict == "passed" else (f"its answers give the verdict {found.verdict}",),
     )
     return next(reasons, "")
+
+
+def taken_over(result: RungResult) -> str:
+    """Why a pass in a run of someone else rests on what cannot be computed from the run; empty if it does not."""
+    if not result.passed or result.report is None:
+        return ""
+    rests = [f"the scores of {NAMES['nearest']}"] if "nearest" in metric_info(result.report.metric).floors else []
+    rests += ["its gates"] if result.gates else []
+    return f"its pass rests on {' and '.join(rests)}, which cannot be computed from the run" if rests else ""
 
 
 def _of_look(recorded: Report, goal: Goal) -> Iterator[str]:

@@ -15,6 +15,7 @@ from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
 from gradschool.saved_job import JOB_FILE, may_read_job
+from gradschool.score.time_limit import scoring_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def questions_of(facts: Facts) -> tuple[list[Question], str]:
     """
     note = ""
     try:
-        scores = _score_again(facts)
+        with scoring_within():
+            scores = _score_again(facts)
     except (GradschoolError, OSError) as error:
         scores = _saved_scores(facts)
         what = error.what if isinstance(error, GradschoolError) else str(error)

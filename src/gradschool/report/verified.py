@@ -1,15 +1,20 @@
 """Whether the result of a run follows from its own saved answers: anyone can write a record that says passed."""
 
+from dataclasses import fields
+
 from gradschool.errors import GradschoolError
-from gradschool.package.manifest import EVIDENCE, ScoreSummary
-from gradschool.records import Report, RungResult, Verdict
-from gradschool.report.claims import not_proven, other_bounds, other_score
+from gradschool.files import read_rows
+from gradschool.package.manifest import EVIDENCE, EXAMPLES, Manifest, ScoreSummary
+from gradschool.records import Example, Report, RungResult, Verdict
+from gradschool.report.claims import not_proven, other_bounds, other_score, taken_over
 from gradschool.report.facts import Facts
 from gradschool.report.rejudged import Packaged, judged_again, saved_rows
 from gradschool.run import Run
 from gradschool.saved_job import JOB_FILE, is_own_run, read_saved_job
 from gradschool.score.floors import FLOORS
 from gradschool.score.metrics import PLAIN
+from gradschool.score.time_limit import scoring_within
+from gradschool.specialist import FILE, FOLDER, Recipe
 
 RECORDED = (
     "It was not begun here: the test scores of a finished run are computed again from the answers in it. That a model "
@@ -17,6 +22,8 @@ RECORDED = (
     "training answers), is as its record says. `gradschool score` tests its specialist anew."
 )
 GOAL = ("metric", "pass_mark", "error_budget", "margin", "min_answered")  # settings of a goal that name no file
+# Of a recipe; that of the abstention is compared with the report.
+SETTINGS = [one.name for one in fields(Recipe) if one.name not in (*Recipe.names(FOLDER, FILE), "abstention")]
 
 
 def as_recorded(run: Run) -> str:
@@ -40,11 +47,12 @@ def doubt(facts: Facts) -> str:
         return f"done/climbed.json says {ended.verdict}, and the result of the rung {chosen.rung} does not"
     own = is_own_run(facts.run.folder / JOB_FILE)
     try:
-        answers = _answers(facts, chosen.rung) or _report(facts, chosen.rung, chosen.report, own)
-        return answers or _package(facts, chosen)
+        with scoring_within():
+            answers = _answers(facts, chosen.rung) or _report(facts, chosen.rung, chosen.report, own)
+        return answers or _package(facts, chosen) or ("" if own else taken_over(chosen))
     except (GradschoolError, OSError) as error:
         what = error.what if isinstance(error, GradschoolError) else str(error)
-        return f"the answers cannot be scored again: {what}"
+        return f"the answers cannot be scored again: {what.rstrip('.')}"
 
 
 def _verdict(result: RungResult, held: bool) -> Verdict:
@@ -62,12 +70,26 @@ def _package(facts: Facts, chosen: RungResult) -> str:
         return f"its package says another score than the result of the rung {chosen.rung}"
     if (manifest.verdict == "passed") != chosen.passed:
         return f"its package says {manifest.verdict}, and the result of the rung {chosen.rung} does not"
+    if other := _other_recipe(facts, chosen.rung, manifest):
+        return f"its package has another recipe than the rung {chosen.rung}: {', '.join(other)}"
     if manifest.recipe.abstention != (report.coverage.abstention if report.coverage else None):
         return "its package abstains from other questions than those that the result names"
     goal = facts.run.job.settings.goal
     packed = read_saved_job(facts.run.specialist / EVIDENCE / JOB_FILE).settings.goal
     others = [name for name in GOAL if getattr(goal, name) != getattr(packed, name)]
     return f"the goal in its package is another one: {', '.join(others)}" if others else ""
+
+
+def _other_recipe(facts: Facts, rung: str, manifest: Manifest) -> list[str]:
+    """The settings and parts in which the recipe of a package is not that of the rung, if the run has saved that."""
+    candidate = facts.candidates.get(rung)
+    if candidate is None:
+        return []
+    ours, recipe = candidate.recipe, manifest.recipe
+    other = [name for name in SETTINGS if getattr(ours, name) != getattr(recipe, name)]
+    parts = [name for name in Recipe.names(FOLDER) if bool(getattr(ours, name)) != manifest.holds(f"{name}/")]
+    shown = read_rows(facts.run.specialist / EXAMPLES, Example) if recipe.shots else []
+    return [*other, *parts, *(["examples"] if recipe.shots and shown != list(ours.examples) else [])]
 
 
 def _answers(facts: Facts, rung: str) -> str:

@@ -13,6 +13,7 @@ from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.score.style import Style
 from gradschool.score.text import chrf, exact_match, label, rouge_l, token_f1
+from gradschool.score.time_limit import demand_time
 from gradschool.settings import METRICS, Goal
 from gradschool.trust import remember_code
 
@@ -104,6 +105,7 @@ def best_of_right_answers(metric: Metric) -> Metric:
         found: list[MetricResult] = []
         reasons: list[Unscorable] = []
         for right in (example.ideal, *example.other_answers):
+            demand_time()
             ideal = replace(example.messages[-1], content=right)
             try:
                 found.append(metric(answer, replace(example, messages=(*example.question, ideal))))

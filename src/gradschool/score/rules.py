@@ -8,10 +8,12 @@ import regex
 from referencing.exceptions import Unresolvable
 
 from gradschool.data.normalize import compose, word_count
+from gradschool.files import read_file
 from gradschool.records import Example
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
+from gradschool.score.time_limit import demand_time
 from gradschool.settings import Rule
 from gradschool.visible import shortened
 
@@ -46,6 +48,7 @@ def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
 
 
 def _follows(name: str, check: Check, answer: str) -> float:
+    demand_time()
     try:
         return float(check(answer))
     except TimeoutError:
@@ -101,7 +104,7 @@ def _schema_check(value: Any, folder: Path) -> Check:
 
 def _read_schema(path: Path) -> Any:
     try:
-        return read_json(path.read_text(encoding="utf-8"))
+        return read_json(read_file(path).decode())
     except OSError as error:
         raise ValueError(f"the schema file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

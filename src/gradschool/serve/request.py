@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from gradschool.errors import nearest
 from gradschool.files import parse_json
@@ -166,7 +166,8 @@ Body = TypeVar("Body", bound=_Body)
 
 
 class _ChatBody(_Body):
-    messages: tuple[_Turn, ...] = Field(min_length=1, strict=False)
+    # The first wrong one is an error: a body has room for hundreds of thousands.
+    messages: Annotated[tuple[_Turn, ...], FailFast()] = Field(min_length=1, strict=False)
     max_completion_tokens: Limit = None
 
 

@@ -1,6 +1,5 @@
 """Conversations of a ChatGPT export, along the branch that was continued, and the ratings next to them."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from gradschool.data.encoding import Unreadable, open_text
 from gradschool.errors import DataError
+from gradschool.files import parse_any_json
 from gradschool.prepare.chats.assistants import RATED_BAD, ROLES, dialogue_of, is_bad, without_thoughts
 from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, objects, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn
@@ -43,8 +43,8 @@ def ratings(folder: Path) -> Ratings:
         raise Unreadable(f"{FEEDBACK}, which has the ratings of its answers, is larger than {MAX_FEEDBACK >> 20} MB")
     try:
         with open_text(path, FEEDBACK) as file:
-            listed = json.load(file)
-    except (ValueError, RecursionError, DataError) as error:
+            listed = parse_any_json(file.read())
+    except (ValueError, DataError) as error:
         raise Unreadable(
             f"{FEEDBACK}, which has the ratings of its answers, is damaged; mend it, or remove it to use every answer"
         ) from error

@@ -1,6 +1,5 @@
 """The kinds of exports: recognize a file by its values, and read it, or the files of its folder together."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from gradschool.data.encoding import Unreadable, open_text
 from gradschool.data.parse import container
 from gradschool.data.tables import Row
 from gradschool.errors import DataError
+from gradschool.files import parse_any_json
 from gradschool.prepare.chats.assistants import claude, is_claude, is_open_webui, open_webui
 from gradschool.prepare.chats.chatgpt import chatgpt_export, is_chatgpt, is_feedback
 from gradschool.prepare.chats.discord import discord, is_discord
@@ -163,7 +163,7 @@ def _whole(source_file: SourceFile) -> Row | None:
         raise Unreadable("its single JSON object is larger than 1 GB; export it in parts")
     try:
         with open_text(source_file.path, source_file.name) as file:
-            value: Any = json.load(file)
-    except (ValueError, RecursionError, DataError):
+            value: Any = parse_any_json(file.read())
+    except (ValueError, DataError):
         return None
     return Row(1, value)

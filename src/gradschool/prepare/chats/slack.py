@@ -1,13 +1,13 @@
 """Slack exports: a folder of a channel has a JSON list of messages for each day; users.json has the names."""
 
 import html
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.files import read_json
 from gradschool.prepare.chats.values import Json, name_in, objects, text_in, time_in
 from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
 from gradschool.records import Source
@@ -46,8 +46,8 @@ def users_of(folder: Path) -> dict[str, User]:
     """The users by id, from the users.json of the workspace that a channel's folder belongs to."""
     for path in (folder.parent / "users.json", folder / "users.json"):
         try:
-            users = objects(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError):
+            users = objects(read_json(path))
+        except (OSError, ValueError):
             continue
         return {str(user.get("id")): _user(user) for user in users}
     return {}

@@ -24,6 +24,7 @@ REST = re.compile(
 SPACE = re.compile(r"[ \t\r\n\f]+")
 RULED = re.compile(r"border-top:(?!none|0|hidden)[^;]*solid|border-style:solidnonenone")  # Outlook's line above headers
 MAX_HTML = 4_000_000  # characters of HTML; the rest is ignored
+ENDS = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<![", "]"), ("<", ">"))  # of comments, sections and tags
 MAX_DEPTH = 2_000  # nested tags; deeper ones are treated as flat
 
 
@@ -31,11 +32,19 @@ def html_lines(html: str) -> list[Line]:
     """The visible lines; markup of common mail programs marks quotes and signatures."""
     reader = _Reader()
     try:
-        reader.feed(html[:MAX_HTML])
+        reader.feed(_closed(html[:MAX_HTML]))
         reader.close()
     except (ValueError, AssertionError, IndexError):  # broken declarations stop the parser; use the lines so far
         pass
     return reader.finish()
+
+
+def _closed(html: str) -> str:
+    """HTML in which nothing is opened that is never closed: the parser takes it for text after a search to the end."""
+    for opening, closing in ENDS:
+        end = html.rfind(closing) + 1  # 0 without any
+        html = html[:end] + html[end:].replace(opening, f"&lt;{opening[1:]}")
+    return html
 
 
 class _Reader(HTMLParser):
