@@ -206,7 +206,8 @@ def test_a_run_of_others_is_verified_without_its_job(two: list[Path], monkeypatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
     (Path("an echo") / "examples.jsonl").write_text("")
     shown = [(one.state, one.doubt.partition("its pass rests on ")[2]) for one in list_runs()]
-    assert shown == [("not verified", f"the scores of {NAMES['nearest']}, which cannot be computed from the run.")] * 2
+    rests_on = f"the scores of {NAMES['nearest']} and its gates, which cannot be computed from the run."
+    assert shown == [("not verified", rests_on)] * 2
     listed = small_job.run("runs").stdout
     assert listed.count("not begun here") == 4 and "as its record says" in listed
     assert "recorded" in json.loads(small_job.run("runs", "--json").stdout)[0]
