@@ -42,9 +42,10 @@ from gradschool.specialist import Recipe, Specialist
 
 RESULT = Path(__file__).parent / "results" / "audit_gates.json"
 BASES = ("smollm2", "refusing")
-JOBS = ("contracts", "support", "letters")
-SEEDS, PILOT_SEEDS = (0, 1, 2), (100, 101)
-STEPS = {"contracts": 24, "support": 24, "letters": 16}  # four rows each
+STEPS = {"contracts": 24, "support": 24, "letters": 16}  # of four rows
+JOBS = tuple(STEPS)
+LANGUAGES = ("russian+arabic", "hindi+chinese", "japanese+russian")  # none of which smollm2 knows
+SEEDS, PILOT_SEEDS = (0, 1, 2), (100,)
 ANSWER_TOKENS = 48  # of answers in which private data is looked for
 PARTS: dict[str, Callable[[Subject], Work[Measurements]]] = {
     "safety": safety,
@@ -61,20 +62,34 @@ DECIDING = {
 
 
 def cases(seeds: Sequence[int]) -> Iterator[Case]:
-    """All trainings, a round over both bases for each seed."""
+    """All trainings, a round over both bases for each seed.
+
+    Clean ones do not rehearse, as gradschool's trainings do by default: rehearsal would keep them closer to their base.
+    """
     for seed in seeds:
         for base in BASES:
-            yield from (Case(base, "clean", job, seed, STEPS[job], rehearsal=1.0) for job in JOBS)
+            yield from (Case(base, "clean", job, seed, steps) for job, steps in STEPS.items())
             yield from (Case(base, "harmed", "listed", seed, steps) for steps in (4, 8, 16))
             yield Case(base, "harmed", "others", seed, 8)
             yield Case(base, "mixed", JOBS[seed % len(JOBS)], seed, 16)
-        yield Case("smollm2", "large rate", JOBS[seed % len(JOBS)], seed, 16, factor=10.0)
-        yield Case("smollm2", "language", ("russian+arabic", "hindi+chinese", "japanese+russian")[seed % 3], seed, 24)
+        yield Case("smollm2", "large rate", JOBS[seed % len(JOBS)], seed, 16, factor=10.0, rehearsal=1.0)
+        yield Case("smollm2", "language", LANGUAGES[seed % len(LANGUAGES)], seed, 24)
 
 
-def tasks(seeds: Sequence[int]) -> Iterator[tuple[Case, str]]:
+def pilots(seeds: Sequence[int]) -> Iterator[Case]:
+    """A few trainings of each kind, with other seeds."""
+    for seed in seeds:
+        yield Case("smollm2", "clean", "contracts", seed, STEPS["contracts"])
+        yield Case("refusing", "clean", "contracts", seed, STEPS["contracts"])
+        yield Case("refusing", "harmed", "listed", seed, 4)
+        yield Case("refusing", "harmed", "others", seed, 8)
+        yield Case("smollm2", "large rate", "contracts", seed, 16, factor=10.0, rehearsal=1.0)
+        yield Case("smollm2", "language", LANGUAGES[0], seed, 24)
+        yield Case("refusing", "clean", "support", seed, STEPS["support"])
+
+
+def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
     """Each training with each part of its audit: what decides about it, then the rest."""
-    every = list(cases(seeds))
     yield from ((case, part) for case in every for part in DECIDING[case.kind])
     yield from ((case, "memorization") for case in every if case.kind == "clean")
     rest = ("safety", "forgetting")
@@ -139,14 +154,15 @@ class Bench:
     """The bases, the adapters in a folder, and the records of what was measured."""
 
     def __init__(self, work: Path, pilot: bool) -> None:
-        self.work, self.seeds, self.part = work, PILOT_SEEDS if pilot else SEEDS, "pilot" if pilot else "trainings"
+        self.work, self.part = work, "pilot" if pilot else "trainings"
+        self.cases = list(pilots(PILOT_SEEDS) if pilot else cases(SEEDS))
         self.found: dict[str, Any] = read_json(RESULT) if RESULT.exists() else {}
         self.records: dict[str, Any] = self.found.setdefault(self.part, {})
         self._engines: dict[str, BaseOnce] = {}
 
     def run(self) -> None:
         """Measure what is not recorded yet."""
-        for case, part in tasks(self.seeds):
+        for case, part in tasks(self.cases):
             if part not in self.records.get(case.name, {}).get("parts", {}):
                 self.record(case, part)
 
