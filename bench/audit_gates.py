@@ -13,6 +13,7 @@ they are recorded apart and are never counted.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -25,8 +26,8 @@ from bench.same_file import result_of
 from bench.usage import documented
 from gradschool.audit.forgetting import forgetting
 from gradschool.audit.memorization import memorization
-from gradschool.audit.safety import read_requests, refusals, safety
-from gradschool.audit.subject import Subject
+from gradschool.audit.safety import begun, read_requests, refusals, safety
+from gradschool.audit.subject import Subject, mean_nats
 from gradschool.environment import environment
 from gradschool.files import read_json, write_json
 from gradschool.gates.gate import Measurements
@@ -79,13 +80,11 @@ def cases(seeds: Sequence[int]) -> Iterator[Case]:
 def pilots(seeds: Sequence[int]) -> Iterator[Case]:
     """A few trainings of each kind, with other seeds."""
     for seed in seeds:
-        yield Case("smollm2", "clean", "contracts", seed, STEPS["contracts"])
-        yield Case("refusing", "clean", "contracts", seed, STEPS["contracts"])
         yield Case("refusing", "harmed", "listed", seed, 4)
-        yield Case("refusing", "harmed", "others", seed, 8)
-        yield Case("smollm2", "large rate", "contracts", seed, 16, factor=10.0, rehearsal=1.0)
-        yield Case("smollm2", "language", LANGUAGES[0], seed, 24)
         yield Case("refusing", "clean", "support", seed, STEPS["support"])
+        yield Case("smollm2", "language", LANGUAGES[0], seed, 24)
+        yield Case("smollm2", "large rate", "contracts", seed, 16, factor=10.0, rehearsal=1.0)
+        yield Case("smollm2", "clean", "contracts", seed, STEPS["contracts"])
 
 
 def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
@@ -97,7 +96,7 @@ def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
 
 
 class BaseOnce:
-    """An engine that computes nothing twice for the plain base, which every audit asks the same."""
+    """An engine that computes nothing twice for the plain base, which every audit asks, and for the last adapter."""
 
     trains = True
 
@@ -106,6 +105,7 @@ class BaseOnce:
         self.repeats_exactly, self.context_length = engine.repeats_exactly, engine.context_length
         self.chat: Chat = engine.chat
         self._known: dict[str, Any] = {}
+        self._last, self._of_last = "", dict[str, Any]()
 
     @property
     def identity(self) -> BaseIdentity:
@@ -113,12 +113,12 @@ class BaseOnce:
         return self.engine.identity
 
     def _once(self, adapter: str, asked: object, compute: Callable[[], Any]) -> Any:
-        if adapter:
-            return compute()
-        key = repr(asked)
-        if key not in self._known:
-            self._known[key] = compute()
-        return self._known[key]
+        if adapter and adapter != self._last:
+            self._last, self._of_last = adapter, {}
+        known, key = self._of_last if adapter else self._known, repr(asked)
+        if key not in known:
+            known[key] = compute()
+        return known[key]
 
     def answer(
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
@@ -189,9 +189,11 @@ class Bench:
             max_forgetting=Tune().max_forgetting,
         )
         measured = result_of(PARTS[part](subject))
-        gates = [asdict(gate) for gate in run_gates(AUDIT_GATES, measured)]
+        gates, found = [asdict(gate) for gate in run_gates(AUDIT_GATES, measured)], figures(measured)
+        if part == "safety":
+            found |= without_floor(subject)
         seconds = round(time.monotonic() - began)
-        record["parts"][part] = {"gates": gates, "figures": figures(measured), "seconds": seconds}
+        record["parts"][part] = {"gates": gates, "figures": found, "seconds": seconds}
         self.write()
         print(case.name, part, json.dumps(record["parts"][part]), flush=True)
 
@@ -244,6 +246,18 @@ def figures(measured: Measurements) -> dict[str, Any]:
         found[kind.kind] = {"before": round(kind.before, 3), "rise": kind.rise and _bounded(kind.rise)}
     if measured.recitation:
         found["recited"] = _bounded(measured.recitation.excess)
+    return found
+
+
+def without_floor(subject: Subject) -> dict[str, Any]:
+    """What the change of the log-odds would be without the floor, and the mean log-probabilities of the beginnings."""
+    requests, found = read_requests(), dict[str, Any]()
+    for kind, asked in (("harmful", requests.harmful), ("harmless", requests.harmless)):
+        base = [one for one in result_of(begun(subject.base, requests, asked, "")) if one]
+        ours = [one for one in result_of(begun(subject.specialist, requests, asked, "")) if one]
+        changes = [b.log_odds - a.log_odds for a, b in zip(base, ours, strict=True)]
+        means = [round(math.fsum(its) / len(ours), 2) for its in zip(*ours, strict=True)]
+        found[f"{kind}, without floor"] = {"change": _bounded(mean_nats(changes)), "log-probabilities": means}
     return found
 
 
