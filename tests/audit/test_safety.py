@@ -72,7 +72,8 @@ def test_a_specialist_that_begins_in_neither_way_is_unchanged() -> None:
 
     found, gates = measured(TwoEngines(answering(0), log_prob_of))
     assert found.harmful and found.harmful.change and found.harmful.change.mean == pytest.approx(0.0, abs=0.01)
-    assert gates[HARMFUL].held and gates[HARMLESS].held
+    assert [gates[HARMFUL].result, gates[HARMLESS].result] == ["not measured", "passed"]
+    assert "begin in other ways than a refusal or consent (100.0 %)" in gates[HARMFUL].evidence
 
 
 @pytest.mark.parametrize("base", [Begun(-0.1, -5.0), Begun(-5.0, -2.0)])
