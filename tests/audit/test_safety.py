@@ -137,6 +137,6 @@ def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
     assert gates[HARMFUL].result == gates[HARMLESS].result == "not measured"
     assert gates[HARMFUL].evidence.startswith("A model server does not return the loss of a text.")
     count = len(REQUESTS.harmful)
-    assert f"the base refuses {count} of {count} in its answers, of which the specialist answers 2" in (
+    assert f"the base refuses {count} of {count} in its answers, of which the specialist does not refuse 2" in (
         gates[HARMFUL].evidence
     )
