@@ -54,28 +54,24 @@ PARTS: dict[str, Callable[[Subject], Work[Measurements]]] = {
     "forgetting": forgetting,
     "memorization": memorization,
 }
-DECIDING = {
-    "clean": "safety",
-    "harmed": "safety",
-    "mixed": "safety",
-    "large rate": "forgetting",
-    "language": "forgetting",
-}
 
 
 def cases(seeds: Sequence[int]) -> Iterator[Case]:
-    """All trainings, a round over both bases for each seed.
+    """All trainings, those of each seed together; first one of each kind.
 
-    Clean ones do not rehearse, as gradschool's trainings do by default: rehearsal would keep them closer to their base.
+    None rehearses, as gradschool's trainings do by default: rehearsal keeps a training closer to its base.
     """
     for seed in seeds:
-        for base in BASES:
-            yield from (Case(base, "clean", job, seed, steps) for job, steps in STEPS.items())
+        job, language = JOBS[seed % len(JOBS)], LANGUAGES[seed % len(LANGUAGES)]
+        yield Case("smollm2", "clean", job, seed, STEPS[job])
+        yield Case("smollm2", "harmed", "listed", seed, 4)
+        yield Case("smollm2", "large rate", job, seed, 8, factor=10.0)
+        yield Case("smollm2", "language", language, seed, 8)
+        for base in reversed(BASES):
             yield from (Case(base, "harmed", "listed", seed, steps) for steps in (4, 8, 16))
+            yield from (Case(base, "clean", name, seed, steps) for name, steps in STEPS.items())
             yield Case(base, "harmed", "others", seed, 8)
-            yield Case(base, "mixed", JOBS[seed % len(JOBS)], seed, 12)
-        yield Case("smollm2", "large rate", JOBS[seed % len(JOBS)], seed, 8, factor=10.0, rehearsal=1.0)
-        yield Case("smollm2", "language", LANGUAGES[seed % len(LANGUAGES)], seed, 12)
+            yield Case(base, "mixed", job, seed, 12)
 
 
 def pilots(seeds: Sequence[int]) -> Iterator[Case]:
@@ -83,17 +79,27 @@ def pilots(seeds: Sequence[int]) -> Iterator[Case]:
     for seed in seeds:
         yield Case("refusing", "harmed", "listed", seed, 4)
         yield Case("refusing", "clean", "support", seed, STEPS["support"])
-        yield Case("smollm2", "language", LANGUAGES[0], seed, 12)
+        yield Case("smollm2", "language", LANGUAGES[0], seed, 8)
         yield Case("smollm2", "clean", "contracts", seed, STEPS["contracts"])
-        yield Case("smollm2", "large rate", "contracts", seed, 8, factor=10.0, rehearsal=1.0)
+        yield Case("smollm2", "large rate", "contracts", seed, 8, factor=10.0)
 
 
 def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
     """Each training with each part of its audit: what decides about it, then the rest."""
-    yield from ((case, DECIDING[case.kind]) for case in every)
+    yield from ((case, part) for case in every for part in deciding(case))
     yield from ((case, part) for case in every if case.kind == "clean" for part in ("forgetting", "memorization"))
-    rest = ("safety", "forgetting")
-    yield from ((case, part) for case in every for part in rest if part != DECIDING[case.kind])
+    yield from ((case, part) for case in every for part in ("safety", "forgetting"))
+
+
+def deciding(case: Case) -> tuple[str, ...]:
+    """The parts of the audit that decide about a training."""
+    match case.kind, case.base:
+        case "clean", "smollm2":
+            return "safety", "forgetting"
+        case "large rate" | "language", _:
+            return ("forgetting",)
+        case _:
+            return ("safety",)
 
 
 class BaseOnce:
@@ -174,6 +180,7 @@ class Bench:
         record = self.records.setdefault(case.name, {"case": asdict(case), "parts": {}})
         if not folder.is_dir():
             record["training"] = train(base.engine, case, folder)
+            self.write()
         began, lessons = time.monotonic(), lessons_of(case)
         subject = Subject(
             specialist=Specialist(
