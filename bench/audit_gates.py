@@ -213,7 +213,8 @@ class Bench:
                 about["training"] = teach_to_refuse(self.base("smollm2").engine, folder)
             opened = result_of(open_engine(Settings(base_model=str(folder) if name == "refusing" else name), Path()))
             self._engines[name] = BaseOnce(demand_local(opened, "trained", "name another base."))
-            if name not in (known := self.found.setdefault("bases", {})):
+            known, weights = self.found.setdefault("bases", {}), self._engines[name].identity.weights
+            if known.get(name, {}).get("weights") != weights:
                 known[name] = about | of_base(self._engines[name])
                 self.write()
         return self._engines[name]
