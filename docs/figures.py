@@ -293,7 +293,8 @@ def audit_gates(result: dict[str, Any]) -> str:
     )
     head = ["trainings", "gate", "number", "wrong", "bounds of the fraction", "said to be not measured"]
     changes = [[name, *map(_range, its)] for name, its in sorted(_changes(result["trainings"].values()).items())]
-    about = f"{len(result['trainings'])} trainings; {bases}. {result['environment']['processor']}"
+    audited = sum(bool(one["parts"]) for one in result["trainings"].values())
+    about = f"{audited} trainings; {bases}. {result['environment']['processor']}"
     return "\n".join(
         [
             table(head, rows),
