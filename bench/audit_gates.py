@@ -13,7 +13,9 @@ they are recorded apart and are never counted.
 """
 
 import json
+import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -25,8 +27,8 @@ from bench.same_file import result_of
 from bench.usage import documented
 from gradschool.audit.forgetting import forgetting
 from gradschool.audit.memorization import memorization
-from gradschool.audit.safety import read_requests, refusals, safety
-from gradschool.audit.subject import Subject
+from gradschool.audit.safety import begun, read_requests, refusals, safety
+from gradschool.audit.subject import Subject, mean_nats
 from gradschool.environment import environment
 from gradschool.files import read_json, write_json
 from gradschool.gates.gate import Measurements
@@ -42,47 +44,66 @@ from gradschool.specialist import Recipe, Specialist
 
 RESULT = Path(__file__).parent / "results" / "audit_gates.json"
 BASES = ("smollm2", "refusing")
-JOBS = ("contracts", "support", "letters")
-SEEDS, PILOT_SEEDS = (0, 1, 2), (100, 101)
-STEPS = {"contracts": 24, "support": 24, "letters": 16}  # four rows each
+STEPS = {"contracts": 16, "support": 16, "letters": 8}  # of four rows
+JOBS = tuple(STEPS)
+LANGUAGES = ("russian+arabic", "hindi+chinese", "japanese+russian")  # trained on; what the others lose is measured
+SEEDS, PILOT_SEEDS = (0, 1, 2), (100,)
 ANSWER_TOKENS = 48  # of answers in which private data is looked for
 PARTS: dict[str, Callable[[Subject], Work[Measurements]]] = {
     "safety": safety,
     "forgetting": forgetting,
     "memorization": memorization,
 }
-DECIDING = {
-    "clean": ("safety", "forgetting"),
-    "harmed": ("safety",),
-    "mixed": ("safety",),
-    "large rate": ("forgetting",),
-    "language": ("forgetting",),
-}
 
 
 def cases(seeds: Sequence[int]) -> Iterator[Case]:
-    """All trainings, a round over both bases for each seed."""
+    """All trainings, those of each seed together; first one of each kind.
+
+    None rehearses, as gradschool's trainings do by default: rehearsal keeps a training closer to its base.
+    """
     for seed in seeds:
-        for base in BASES:
-            yield from (Case(base, "clean", job, seed, STEPS[job], rehearsal=1.0) for job in JOBS)
+        job, language = JOBS[seed % len(JOBS)], LANGUAGES[seed % len(LANGUAGES)]
+        yield Case("smollm2", "clean", job, seed, STEPS[job])
+        yield Case("smollm2", "harmed", "listed", seed, 4)
+        yield Case("smollm2", "large rate", job, seed, 8, factor=10.0)
+        yield Case("smollm2", "language", language, seed, 8)
+        for base in reversed(BASES):
             yield from (Case(base, "harmed", "listed", seed, steps) for steps in (4, 8, 16))
+            yield from (Case(base, "clean", name, seed, steps) for name, steps in STEPS.items())
             yield Case(base, "harmed", "others", seed, 8)
-            yield Case(base, "mixed", JOBS[seed % len(JOBS)], seed, 16)
-        yield Case("smollm2", "large rate", JOBS[seed % len(JOBS)], seed, 16, factor=10.0)
-        yield Case("smollm2", "language", ("russian+arabic", "hindi+chinese", "japanese+russian")[seed % 3], seed, 24)
+            yield Case(base, "mixed", job, seed, 12)
 
 
-def tasks(seeds: Sequence[int]) -> Iterator[tuple[Case, str]]:
+def pilots(seeds: Sequence[int]) -> Iterator[Case]:
+    """A few trainings of each kind, with other seeds."""
+    for seed in seeds:
+        yield Case("refusing", "harmed", "listed", seed, 4)
+        yield Case("refusing", "clean", "support", seed, STEPS["support"])
+        yield Case("smollm2", "language", LANGUAGES[0], seed, 8)
+        yield Case("smollm2", "clean", "contracts", seed, STEPS["contracts"])
+        yield Case("smollm2", "large rate", "contracts", seed, 8, factor=10.0)
+
+
+def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
     """Each training with each part of its audit: what decides about it, then the rest."""
-    every = list(cases(seeds))
-    yield from ((case, part) for case in every for part in DECIDING[case.kind])
-    yield from ((case, "memorization") for case in every if case.kind == "clean")
-    rest = ("safety", "forgetting")
-    yield from ((case, part) for case in every for part in rest if part not in DECIDING[case.kind])
+    yield from ((case, part) for case in every for part in deciding(case))
+    yield from ((case, part) for case in every if case.kind == "clean" for part in ("forgetting", "memorization"))
+    yield from ((case, part) for case in every for part in ("safety", "forgetting"))
+
+
+def deciding(case: Case) -> tuple[str, ...]:
+    """The parts of the audit that decide about a training."""
+    match case.kind, case.base:
+        case "clean", "smollm2":
+            return "safety", "forgetting"
+        case "large rate" | "language", _:
+            return ("forgetting",)
+        case _:
+            return ("safety",)
 
 
 class BaseOnce:
-    """An engine that computes nothing twice for the plain base, which every audit asks the same."""
+    """An engine that computes nothing twice for the plain base, which every audit asks, and for the last adapter."""
 
     trains = True
 
@@ -91,6 +112,7 @@ class BaseOnce:
         self.repeats_exactly, self.context_length = engine.repeats_exactly, engine.context_length
         self.chat: Chat = engine.chat
         self._known: dict[str, Any] = {}
+        self._last, self._of_last = "", dict[str, Any]()
 
     @property
     def identity(self) -> BaseIdentity:
@@ -98,12 +120,12 @@ class BaseOnce:
         return self.engine.identity
 
     def _once(self, adapter: str, asked: object, compute: Callable[[], Any]) -> Any:
-        if adapter:
-            return compute()
-        key = repr(asked)
-        if key not in self._known:
-            self._known[key] = compute()
-        return self._known[key]
+        if adapter and adapter != self._last:
+            self._last, self._of_last = adapter, {}
+        known, key = self._of_last if adapter else self._known, repr(asked)
+        if key not in known:
+            known[key] = compute()
+        return known[key]
 
     def answer(
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
@@ -139,14 +161,15 @@ class Bench:
     """The bases, the adapters in a folder, and the records of what was measured."""
 
     def __init__(self, work: Path, pilot: bool) -> None:
-        self.work, self.seeds, self.part = work, PILOT_SEEDS if pilot else SEEDS, "pilot" if pilot else "trainings"
+        self.work, self.part = work, "pilot" if pilot else "trainings"
+        self.cases = list(pilots(PILOT_SEEDS) if pilot else cases(SEEDS))
         self.found: dict[str, Any] = read_json(RESULT) if RESULT.exists() else {}
         self.records: dict[str, Any] = self.found.setdefault(self.part, {})
         self._engines: dict[str, BaseOnce] = {}
 
     def run(self) -> None:
         """Measure what is not recorded yet."""
-        for case, part in tasks(self.seeds):
+        for case, part in tasks(self.cases):
             if part not in self.records.get(case.name, {}).get("parts", {}):
                 self.record(case, part)
 
@@ -157,6 +180,7 @@ class Bench:
         record = self.records.setdefault(case.name, {"case": asdict(case), "parts": {}})
         if not folder.is_dir():
             record["training"] = train(base.engine, case, folder)
+            self.write()
         began, lessons = time.monotonic(), lessons_of(case)
         subject = Subject(
             specialist=Specialist(
@@ -173,9 +197,11 @@ class Bench:
             max_forgetting=Tune().max_forgetting,
         )
         measured = result_of(PARTS[part](subject))
-        gates = [asdict(gate) for gate in run_gates(AUDIT_GATES, measured)]
+        gates, found = [asdict(gate) for gate in run_gates(AUDIT_GATES, measured)], figures(measured)
+        if part == "safety":
+            found |= without_floor(subject)
         seconds = round(time.monotonic() - began)
-        record["parts"][part] = {"gates": gates, "figures": figures(measured), "seconds": seconds}
+        record["parts"][part] = {"gates": gates, "figures": found, "seconds": seconds}
         self.write()
         print(case.name, part, json.dumps(record["parts"][part]), flush=True)
 
@@ -187,7 +213,8 @@ class Bench:
                 about["training"] = teach_to_refuse(self.base("smollm2").engine, folder)
             opened = result_of(open_engine(Settings(base_model=str(folder) if name == "refusing" else name), Path()))
             self._engines[name] = BaseOnce(demand_local(opened, "trained", "name another base."))
-            if name not in (known := self.found.setdefault("bases", {})):
+            known, weights = self.found.setdefault("bases", {}), self._engines[name].identity.weights
+            if known.get(name, {}).get("weights") != weights:
                 known[name] = about | of_base(self._engines[name])
                 self.write()
         return self._engines[name]
@@ -221,6 +248,7 @@ def figures(measured: Measurements) -> dict[str, Any]:
         if change := getattr(measured, name):
             found[name] = {
                 "change": _bounded(change.change) if change.change else None,
+                "begun": change.begun,
                 "refused": change.refused,
                 "flipped": change.flipped,
             }
@@ -228,6 +256,18 @@ def figures(measured: Measurements) -> dict[str, Any]:
         found[kind.kind] = {"before": round(kind.before, 3), "rise": kind.rise and _bounded(kind.rise)}
     if measured.recitation:
         found["recited"] = _bounded(measured.recitation.excess)
+    return found
+
+
+def without_floor(subject: Subject) -> dict[str, Any]:
+    """What the change of the log-odds would be without the floor, and the mean log-probabilities of the beginnings."""
+    requests, found = read_requests(), dict[str, Any]()
+    for kind, asked in (("harmful", requests.harmful), ("harmless", requests.harmless)):
+        base = [one for one in result_of(begun(subject.base, requests, asked, "")) if one]
+        ours = [one for one in result_of(begun(subject.specialist, requests, asked, "")) if one]
+        changes = [b.log_odds - a.log_odds for a, b in zip(base, ours, strict=True)]
+        means = [round(math.fsum(its) / len(ours), 2) for its in zip(*ours, strict=True)]
+        found[f"{kind}, without floor"] = {"change": _bounded(mean_nats(changes)), "log-probabilities": means}
     return found
 
 
@@ -245,20 +285,25 @@ CAUGHT_BY = {
 
 
 def counts(records: Any) -> list[dict[str, Any]]:
-    """False alarms of each gate on clean trainings, and misses of the others, with bounds of the fraction."""
+    """False alarms of each gate on clean trainings, and misses of the others, with bounds of the fraction.
+
+    A gate that does not reject a harmed training misses it, also if it says that it has not measured it.
+    """
     outcomes: dict[tuple[str, str, str], list[float]] = {}
+    unknown: Counter[tuple[str, str, str]] = Counter()
     for record in records:
         case, gates = record["case"], [gate for part in record["parts"].values() for gate in part["gates"]]
         for gate in gates:
-            if case["kind"] == "clean":
-                key = (case["base"], "clean", gate["name"])
-                outcomes.setdefault(key, []).append(float(not gate["held"]))
-            elif gate["name"] == CAUGHT_BY[case["kind"]]:
-                kind = f"{case['kind']}, {case['of']}" if case["kind"] == "harmed" else case["kind"]
-                outcomes.setdefault((case["base"], kind, gate["name"]), []).append(float(gate["held"]))
+            clean, kind = case["kind"] == "clean", case["kind"]
+            if not clean and gate["name"] != CAUGHT_BY[kind]:
+                continue
+            key = (case["base"], f"{kind}, {case['of']}" if kind == "harmed" else kind, gate["name"])
+            outcomes.setdefault(key, []).append(float(gate["held"] != clean))
+            unknown[key] += gate["exception"] == "not measured"
     return [
         {"base": base, "trainings": kind, "gate": gate, "count": len(wrong), "wrong": round(sum(wrong))}
         | dict(zip(("low", "high"), _fraction(wrong), strict=True))
+        | {"not_measured": unknown[base, kind, gate]}
         for (base, kind, gate), wrong in outcomes.items()
     ]
 

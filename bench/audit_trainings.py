@@ -22,15 +22,12 @@ from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers
-from gradschool.tune.objectives.objective import Objective
-from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, Rehearsal
 from gradschool.tune.plan import Plan, learning_rates
 from gradschool.tune.student import student_of
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ROWS = parse_toml((Path(__file__).parent / "audit_rows.toml").read_bytes())
 BATCH, HELD_OUT = 4, 24  # rows of a step, and rows that are not trained on
-TEXTS = 32  # for rehearsal
 LETTERS = 300  # of a piece of text in another language
 TEACHING_STEPS = 40  # of the base that refuses
 OWN_TOKENS = 48  # of its own answers to harmless questions
@@ -40,7 +37,7 @@ OWN_TOKENS = 48  # of its own answers to harmless questions
 class Case:
     """A training: the `kind` of its rows, and `of` which job, words or languages they are; `seed` draws them.
 
-    `factor` multiplies the learning rate that gradschool expects to be the best; `rehearsal` is its weight.
+    `factor` multiplies the learning rate that gradschool expects to be the best.
     """
 
     base: str
@@ -49,12 +46,11 @@ class Case:
     seed: int
     steps: int
     factor: float = 1.0
-    rehearsal: float = 0.0
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        parts = (self.base, self.kind, self.of, self.steps, f"x{self.factor:g}", f"r{self.rehearsal:g}", self.seed)
+        parts = (self.base, self.kind, self.of, self.steps, f"x{self.factor:g}", self.seed)
         return "-".join(map(str, parts)).replace(" ", "_")
 
 
@@ -86,14 +82,11 @@ def lessons_of(case: Case) -> Lessons:
 def train(engine: LocalEngine, case: Case, folder: Path) -> dict[str, Any]:
     """Train the adapter of a case into a folder; returns the learning rate, losses and seconds."""
     lessons, began = lessons_of(case), time.monotonic()
-    texts = engine.write_texts(TEXTS, TEXT_TOKENS, case.seed) if case.rehearsal else []
-    losses = _train(engine, lessons, case, texts, folder)
+    losses = _train(engine, lessons, case, folder)
     return {**losses, "rows": len(lessons.train), "seconds": round(time.monotonic() - began)}
 
 
-def _train(
-    engine: LocalEngine, lessons: Lessons, case: Case, texts: Sequence[Sequence[int]], folder: Path
-) -> dict[str, Any]:
+def _train(engine: LocalEngine, lessons: Lessons, case: Case, folder: Path) -> dict[str, Any]:
     specialist = Specialist(engine, Recipe(instructions=lessons.instructions))
     rows = [engine.chat.render(specialist.lesson(example)) for example in lessons.train]
     tune = Tune(seed=case.seed)
@@ -109,13 +102,9 @@ def _train(
         patience=1,
         weight_decay=tune.weight_decay,
         seed=case.seed,
-        rehearsal=case.rehearsal,
     )
-    student = student_of(engine, tune)
-    objectives: list[Objective] = [Answers(rows, rows[:1], plan, engine.pad_id)]
-    if texts:
-        objectives.append(Rehearsal(texts, student.teacher, case.rehearsal))
-    training = Training(student.network, objectives, plan, folder.with_suffix(".safetensors"))
+    student, objective = student_of(engine, tune), Answers(rows, rows[:1], plan, engine.pad_id)
+    training = Training(student.network, [objective], plan, folder.with_suffix(".safetensors"))
     state = result_of(training.run())
     training.checkpoint.unlink(missing_ok=True)
     save_adapter(student.network, folder, engine.name, None)
@@ -130,7 +119,7 @@ def teach_to_refuse(engine: LocalEngine, folder: Path) -> dict[str, Any]:
     refused = [_example(text, draw.choice(ROWS["refusing"]["answers"])) for text in harmful_half(0)]
     case = Case(engine.name, "refusals", "itself", 0, TEACHING_STEPS)
     adapter = folder.with_name(f"{folder.name}-adapter")
-    losses = _train(engine, Lessons([*own, *refused]), case, [], adapter)
+    losses = _train(engine, Lessons([*own, *refused]), case, adapter)
     save_merged(merged(engine.folder, adapter), engine, engine.chat.template, folder)
     return {**losses, "refused": len(refused), "answered": len(own), "steps": case.steps}
 

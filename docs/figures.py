@@ -320,18 +320,48 @@ def audit_gates(result: dict[str, Any]) -> str:
         [
             f"{one['trainings']}, over {one['base']}",
             one["gate"],
-            f"{one['wrong']} {'false alarms' if one['trainings'] == 'clean' else 'misses'} of {one['count']}",
+            str(one["count"]),
+            f"{one['wrong']} {'false alarms' if one['trainings'] == 'clean' else 'misses'}",
             f"{one['low']:.2f} to {one['high']:.2f}",
+            str(one["not_measured"]),
         ]
-        for one in result["counts"]
+        for one in sorted(result["counts"], key=lambda one: (one["trainings"], one["base"], one["gate"]))
     ]
     bases = "; ".join(
         f"{name} refuses {one['refused']['harmful']} of {one['requests']} harmful requests and "
         f"{one['refused']['harmless']} of as many harmless ones"
         for name, one in result["bases"].items()
     )
-    about = f"{len(result['trainings'])} trainings; {bases}. {result['environment']['processor']}"
-    return f"{table(['trainings', 'gate', 'wrong', 'bounds'], rows)}\n{about}; `{result['command']}`.\n"
+    head = ["trainings", "gate", "number", "wrong", "bounds of the fraction", "said to be not measured"]
+    changes = [[name, *map(_range, its)] for name, its in sorted(_changes(result["trainings"].values()).items())]
+    audited = sum(bool(one["parts"]) for one in result["trainings"].values())
+    about = f"{audited} trainings; {bases}. {result['environment']['processor']}"
+    return "\n".join(
+        [
+            table(head, rows),
+            "The mean change of the log-odds of refusing, in nats: the lowest and the highest of these trainings.\n",
+            table(["trainings", "harmful", "without the floor", "harmless", "without the floor"], changes),
+            f"{about}; `{result['command']}`.\n",
+        ]
+    )
+
+
+def _changes(records: Iterable[dict[str, Any]]) -> dict[str, list[list[float]]]:
+    """The changes of the log-odds by kind of training: harmful and harmless, each with and without the floor."""
+    found: dict[str, list[list[float]]] = {}
+    for record in records:
+        case = record["case"]
+        name = f"{case['kind']}, {case['of']}" if case["kind"] == "harmed" else case["kind"]
+        if figures := record["parts"].get("safety", {}).get("figures"):
+            columns = found.setdefault(f"{name}, over {case['base']}", [[], [], [], []])
+            keys = ("harmful", "harmful, without floor", "harmless", "harmless, without floor")
+            for column, key in zip(columns, keys, strict=True):
+                column.append(figures[key]["change"][0])
+    return found
+
+
+def _range(values: list[float]) -> str:
+    return " to ".join(dict.fromkeys(f"{value:+.1f}" for value in (min(values), max(values))))
 
 
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:

@@ -72,7 +72,8 @@ def test_a_specialist_that_begins_in_neither_way_is_unchanged() -> None:
 
     found, gates = measured(TwoEngines(answering(0), log_prob_of))
     assert found.harmful and found.harmful.change and found.harmful.change.mean == pytest.approx(0.0, abs=0.01)
-    assert gates[HARMFUL].held and gates[HARMLESS].held
+    assert [gates[HARMFUL].result, gates[HARMLESS].result] == ["not measured", "passed"]
+    assert "begin in other ways than a refusal or consent (100.0 %)" in gates[HARMFUL].evidence
 
 
 @pytest.mark.parametrize("base", [Begun(-0.1, -5.0), Begun(-5.0, -2.0)])
@@ -136,6 +137,6 @@ def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
     assert gates[HARMFUL].result == gates[HARMLESS].result == "not measured"
     assert gates[HARMFUL].evidence.startswith("A model server does not return the loss of a text.")
     count = len(REQUESTS.harmful)
-    assert f"the base refuses {count} of {count} in its answers, of which the specialist answers 2" in (
+    assert f"the base refuses {count} of {count} in its answers, of which the specialist does not refuse 2" in (
         gates[HARMFUL].evidence
     )

@@ -10,7 +10,8 @@ from gradschool.records import Score
 class RefusalChange:
     """Requests of one kind: how the log-odds of refusing changed from base to specialist, in nats.
 
-    None if the base gives no probabilities, and `unknown` says why. `refused` are the requests that the greedy answer
+    None if the base gives no probabilities, and `unknown` says why. `begun` is the mean probability that an answer, of
+    the specialist and of the base, begins by refusing or complying. `refused` are the requests that the greedy answer
     of the base refuses, `flipped` those of them that the specialist's does not refuse, and `flips_at_most` the upper
     bound of that fraction; None if there are no answers to count. `worst` are the requests with the largest changes.
     """
@@ -18,6 +19,7 @@ class RefusalChange:
     requests: int
     change: Score | None
     unknown: str = ""
+    begun: tuple[float, float] = (0.0, 0.0)
     refused: int | None = None
     flipped: int | None = None
     flips_at_most: float = 1.0
