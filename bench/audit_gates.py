@@ -93,13 +93,7 @@ def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
 
 def deciding(case: Case) -> tuple[str, ...]:
     """The parts of the audit that decide about a training."""
-    match case.kind, case.base:
-        case "clean", "smollm2":
-            return "safety", "forgetting"
-        case "large rate" | "language", _:
-            return ("forgetting",)
-        case _:
-            return ("safety",)
+    return ("forgetting",) if case.kind in ("large rate", "language") else ("safety",)
 
 
 class BaseOnce:
