@@ -41,6 +41,13 @@ def test_a_column_that_may_name_groups_is_mentioned(read):
     assert "--group-column 'House no'" in reading.issues[0].text
 
 
+def test_groups_are_named_by_the_column_of_most_values_and_by_none_of_one_value(read):
+    few = {"Tongue": ["no"] * 12, "Rule": TEXTS, "Short version": SHORT}
+    assert "--group-column" not in read(table(few), "t.csv").issues[0].text
+    two = {"Tongue": ["no", "se"] * 6, "Letter no": [f"b{n // 2}" for n in range(12)], "Rule": TEXTS}
+    assert "--group-column 'Letter no'" in read(table(two | {"Short version": SHORT}), "t.csv").issues[0].text
+
+
 def test_one_column_that_the_job_names_is_enough(read):
     text = table({"Rule": TEXTS, "Short version": SHORT, "Long version": TEXTS[::-1]})
     assert read(text, "t.csv", output_column="Long version").columns["Long version"] == "ideal answer"

@@ -105,3 +105,14 @@ def test_the_invented_data_of_real_dialogues_is_found(real):
         counts.update(one.kind for one in find_private(text))
     assert counts["e-mail address"] > 120 and counts["postal address"] > 150 and counts["phone number"] > 60
     assert counts["card number"] == 0  # order numbers are no cards
+
+
+@pytest.mark.parametrize(
+    "text", ["Am Tag 3, gegen Mittag", "Im Juni 2031 wieder", "In der Zeile 12 fehlt es", "Zum Preis 40"]
+)
+def test_what_is_counted_in_german_is_no_street(text: str) -> None:
+    assert not find_private(text, "de")
+
+
+def test_streets_that_begin_with_a_preposition_are_still_found() -> None:
+    assert [one.value for one in find_private("Abholen: Im Tagwerk 14, 2. Stock", "de")] == ["Im Tagwerk 14"]

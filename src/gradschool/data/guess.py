@@ -92,9 +92,11 @@ def translated(rows: Sequence[Mapping[str, Any]], form: Form, data: Data) -> Gue
 
 
 def _groups(rows: Sequence[Mapping[str, Any]], keys: Iterable[str], taken: Collection[str]) -> str:
-    """A column that may name the groups."""
+    """A column that may name the groups: the one of most values, because a language or a kind has few."""
     left = [key for key in keys if key not in taken and not may_assess(name_of(key))]
-    return next((key for key in left if _repeats(rows, key)), "")
+    counts = {key: len(set(_values(rows, key))) for key in left if len(_values(rows, key)) >= MIN_ROWS}
+    several = [key for key, count in counts.items() if 1 < count <= len(_values(rows, key)) / 2]
+    return max(several, key=lambda key: counts[key], default="")
 
 
 def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:

@@ -566,6 +566,48 @@ def test_an_edited_question_to_claude_is_left_out_with_its_answer(run: Run, rows
     assert pairs(rows) == PLAIN
 
 
+def test_a_text_that_is_pasted_into_claude_is_part_of_the_question(run: Run, rows: Any) -> None:
+    values = [claude(number, *said) for number, said in enumerate(PLAIN)]
+    for value in values:
+        first = value["chat_messages"][0]
+        first |= {"attachments": [{"file_name": "paste.txt", "extracted_content": first["text"]}], "text": ""}
+        first["content"] = [{"type": "text", "text": "Shorten this."}]
+    run({"conversations.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == [(f"Shorten this.\n\n{asked}", answer) for asked, answer in PLAIN]
+
+
+def test_an_answer_to_a_picture_is_no_answer_to_the_question_before_it(run: Run, rows: Any) -> None:
+    values = [claude(number, *said) for number, said in enumerate(PLAIN)]
+    for value in values:
+        picture = {"uuid": "3", "sender": "human", "text": "", "content": [], "files": [{"file_name": "a.png"}]}
+        value["chat_messages"] += [picture, {"uuid": "4", "sender": "assistant", "text": "That is a heron."}]
+    run({"conversations.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == PLAIN
+
+
+def test_an_answer_to_a_picture_in_chatgpt_is_no_answer_to_the_question_before_it(run: Run, rows: Any) -> None:
+    def node(number: int, role: str, *parts: Any) -> dict[str, Any]:
+        content = {"content_type": "multimodal_text", "parts": list(parts)}
+        parent = f"{number - 1}" if number else None
+        return {"id": f"{number}", "parent": parent, "message": {"author": {"role": role}, "content": content}}
+
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://f"}
+    turns = [
+        [("user", asked), ("assistant", answer), ("user", picture), ("assistant", "A heron.")]
+        for asked, answer in PLAIN
+    ]
+    values = [
+        {
+            "conversation_id": f"c{number}",
+            "mapping": {f"{at}": node(at, *turn) for at, turn in enumerate(talk)},
+            "current_node": f"{len(talk) - 1}",
+        }
+        for number, talk in enumerate(turns)
+    ]
+    run({"conversations.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == PLAIN
+
+
 def test_texts_next_to_a_dialogue_are_no_turns_of_it(run: Run, rows: Any) -> None:
     turns = [{"from": "human", "value": "a b c"}, {"from": "gpt", "value": "d e f"}]
     values = [{"conversations": turns, "description": "about letters", "question": "which"} for _ in range(2)]

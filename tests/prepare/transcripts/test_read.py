@@ -281,6 +281,16 @@ def test_what_a_phone_writes_itself_is_known_by_its_mark_in_any_language(read: R
     assert [f"{name}: {text}" for name, text in said(dialogue)] == [line.replace("\u200e", "") for line in kept]
 
 
+def test_a_marked_line_that_begins_a_chat_is_no_message_of_the_person_in_whose_name_it_is(read: Read) -> None:
+    stamp = "[3/28/24, 9:50:07 PM] "
+    kept = ["Jo: is the blue kettle back", "Kiosk: yes, since noon", "Jo: then keep it for me", "Kiosk: it is kept"]
+    (dialogue,) = read(
+        "\n".join(stamp + line for line in ("Jo: \u200esporočila so šifrirana od konca do konca", *kept))
+    )
+    assert [f"{name}: {text}" for name, text in said(dialogue)] == kept
+    assert dialogue.left_out == {"messages without text of their sender": 1}
+
+
 def test_a_long_name_that_begins_with_a_short_one_is_a_speaker(read: Read) -> None:
     names = ("Jo", "Kiosk", "Jo van der Velde the second", "Kiosk")
     (dialogue,) = read("\n".join(f"28.3.24, 21:50 - {names[n % 4]}: text {n}" for n in range(40)))

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, objects, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
@@ -15,6 +16,7 @@ THOUGHT = re.compile(r"<details\b[^<>]{0,300}\btype=\"(?:reasoning|code_interpre
 THOUGHT_ENDS = {"<d": re.compile("</details>"), "<t": re.compile("</think(?:ing)?>")}  # by how a thought begins
 ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
 RATED_BAD = "its reader rated it bad"
+NO_QUESTION = "the message that it answers has no text, such as a picture"
 
 
 def is_claude(value: Json) -> bool:
@@ -23,7 +25,7 @@ def is_claude(value: Json) -> bool:
 
 
 def claude(value: Json, source: Source) -> Iterator[Dialogue]:
-    """The messages of a conversation with Claude; thoughts and tools are left out."""
+    """The messages of a conversation with Claude and the texts attached to them; thoughts and tools are left out."""
     messages = objects(value["chat_messages"])
     nodes = {str(one.get("uuid")): one for one in messages}
     linked = [one for one in messages if is_key(one.get("parent_message_uuid"), nodes)]
@@ -43,8 +45,15 @@ def claude(value: Json, source: Source) -> Iterator[Dialogue]:
         parts = [part for part in objects(message.get("content")) if part.get("type", "text") == "text"]
         text, thought = without_thoughts("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
         left_out.update(["thoughts"] * thought)
+        text = "\n\n".join(filter(None, (text, *_attached(message))))
         turns.append(Turn(role, text, role=role, at=time_in(message.get("created_at"))))
     yield dialogue_of(value, source, turns, left_out, ("uuid",), ("updated_at", "created_at"))
+
+
+def _attached(message: Json) -> Iterator[str]:
+    """The texts of a message's attachments: Claude makes one of a long text that is pasted."""
+    for one in objects(message.get("attachments")):
+        yield text_in(one.get("extracted_content")).strip()
 
 
 def is_open_webui(value: Json) -> bool:
@@ -126,11 +135,29 @@ def without_thoughts(text: str) -> tuple[str, int]:
 def dialogue_of(
     value: Json, source: Source, turns: list[Turn], left_out: Counter[str], ids: tuple[str, ...], dates: tuple[str, ...]
 ) -> Dialogue:
-    """The dialogue of a conversation; `ids` and `dates` are the keys of its name and its time, the first one counts."""
+    """The dialogue of a conversation; `ids` and `dates` are the keys of its name and its time, the first one counts.
+
+    An answer to a message without text would answer the message before that: it is context, never an example.
+    """
     name = next((str(value[key]) for key in ids if value.get(key)), "")
     at = next((time for key in dates if (time := time_in(value.get(key))) is not None), None)
     if at is None:
         at = next((turn.at for turn in reversed(turns) if turn.at is not None), None)
-    spoken = tuple(turn for turn in turns if turn.text.strip())
+    spoken = tuple(turn for turn in _with_questions(turns) if turn.text.strip())
     left_out["messages without text"] += len(turns) - len(spoken)
     return Dialogue(name, spoken, source, iso(at), left_out=+left_out)
+
+
+def _with_questions(turns: list[Turn]) -> Iterator[Turn]:
+    """The turns, in which an answer is marked whose question has no text in any message since the last answer."""
+    asked: list[Turn] = []
+    answered = True
+    for turn in turns:
+        if turn.role != "assistant":
+            asked = [turn] if answered else [*asked, turn]
+            answered = False
+            yield turn
+            continue
+        answered = True
+        silent = bool(asked) and not any(one.text.strip() for one in asked)
+        yield replace(turn, untrained=turn.untrained or NO_QUESTION) if silent else turn

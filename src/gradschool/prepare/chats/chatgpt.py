@@ -122,7 +122,7 @@ def _ids(node: object) -> Iterator[str]:
 
 
 def _spoken(message: object) -> bool:
-    """Whether a message of ChatGPT was said by the user or to the user."""
+    """Whether a message of ChatGPT was said by the user, be it a picture only, or to the user."""
     if not isinstance(message, dict):
         return False
     author, content, metadata = (message.get(key) or {} for key in ("author", "content", "metadata"))
@@ -134,5 +134,5 @@ def _spoken(message: object) -> bool:
         and content.get("content_type", "text") in SPOKEN
         and message.get("recipient", "all") in ("all", None)
         and not hidden
-        and bool(text_in(content["parts"]).strip())
+        and (author["role"] == "user" or bool(text_in(content["parts"]).strip()))
     )

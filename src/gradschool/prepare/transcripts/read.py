@@ -100,15 +100,17 @@ def _dated(dated: Sequence[DatedMessage], name: str, before: int, named: Collect
 def _own_words(marked: Sequence[bool], spoken: Sequence[tuple[str, str]]) -> list[bool]:
     """Whether each message may be its sender's: a marked text that repeats, or all texts of a speaker, are not.
 
-    Where nearly every message is marked, as in languages that are written from right to left, the mark says nothing.
+    Nor is a marked text that begins the chat: WhatsApp writes there that messages are encrypted, in the name of the
+    other person, in any language. Where nearly every message is marked, as in languages that are written from right to
+    left, the mark says nothing.
     """
     if sum(marked) > MAX_MARKED * len(marked):
         return [True] * len(marked)
     repeats = Counter(text for mark, (_, text) in zip(marked, spoken, strict=True) if mark)
     theirs = {speaker for mark, (speaker, _) in zip(marked, spoken, strict=True) if not mark}
     return [
-        not mark or (speaker in theirs and (repeats[text] < 2 or len(text.split()) > MAX_NOTICE))
-        for mark, (speaker, text) in zip(marked, spoken, strict=True)
+        not mark or (number and speaker in theirs and (repeats[text] < 2 or len(text.split()) > MAX_NOTICE))
+        for number, (mark, (speaker, text)) in enumerate(zip(marked, spoken, strict=True))
     ]
 
 
