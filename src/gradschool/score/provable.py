@@ -41,6 +41,10 @@ class Proof:
         return provable(self.groups, self.level)
 
     @property
+    def _groups(self) -> str:
+        return f"{self.groups} group{'s' * (self.groups != 1)}"
+
+    @property
     def separate(self) -> int:
         """The number of separate examples that prove as much: that of the groups, or fewer if these are unequal."""
         return math.floor(math.log(1 - self.level) / math.log(self.highest) + EXACT)
@@ -52,7 +56,7 @@ class Proof:
                 f"The highest pass mark that this test set can prove is {self.highest:.3f}, with every answer "
                 f"right.{self._needed()}{self._few()}"
             )
-        grouped = f" in {self.groups} groups" if self.groups < self.examples else ""
+        grouped = f" in {self._groups}" if self.groups < self.examples else ""
         return (
             f"This test set cannot prove the pass mark of {self.pass_mark:g}: with every answer right, its "
             f"{self.examples} examples{grouped} prove {self.highest:.3f}.{self._few()} {self._enough()}"
@@ -63,7 +67,7 @@ class Proof:
         if self.groups == self.examples or self.groups >= FEW_GROUPS:
             return ""
         more = f" With twice as many groups about {self.with_twice:.2f} would be enough." if self.with_twice else ""
-        limit = f"From {self.groups} groups no method can prove more than {self.limit:.3f}"
+        limit = f"From {self._groups} no method can prove more than {self.limit:.3f}"
         return f"{more} {limit}, however many examples they have."
 
     def _needed(self) -> str:
