@@ -18,13 +18,14 @@ from gradschool.records import (
     Decoding,
     Difference,
     Failure,
+    Gate,
     Interval,
     Report,
     RungResult,
     Score,
     Scored,
 )
-from gradschool.remedies import advise
+from gradschool.remedies import AGAINST, advise
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
 from gradschool.rungs.tune import still_falling
@@ -164,3 +165,12 @@ def test_failed_answers_are_counted_with_the_reason_of_the_first(tmp_path: Path)
     row = Scored("a", "a", "q", "i", Answer("x", "stop"), 0.0, {}, Failure("metric", "The answer has too few words."))
     said = list(advise(failed, [failed], ready, LADDER, (), [row]))
     assert "3 of 20 answers failed (metric: the answer has too few words); the report lists them first." in said
+
+
+def test_what_helps_against_a_gate_is_said_after_its_rejection(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path)
+    for name, advice in AGAINST.items():
+        rejected = replace(RESULT, gates=(Gate(name, False, "evidence"), Gate("another gate", True, "")))
+        said = list(advise(rejected, [rejected], workspace, LADDER, (), (), ""))
+        assert said.index(advice) == 1 + said.index(f"The {RESULT.rung} rung was rejected: {name}: evidence.")
+        assert "another gate" not in " ".join(said)

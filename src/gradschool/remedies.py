@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from gradschool.data.labels import classes
 from gradschool.data.languages import language_of_pair, name_of
+from gradschool.gates.forgetting import KINDS
 from gradschool.gates.forgetting import NAME as FORGETTING
+from gradschool.gates.memorization import PRIVATE, RECITES
+from gradschool.gates.safety import HARMFUL
 from gradschool.model.same_model import as_file
 from gradschool.package.floor_words import remedies as floor_remedies
 from gradschool.package.verdicts import what_settles
@@ -20,6 +23,17 @@ from gradschool.workspace import Workspace
 FEW_EXAMPLES = 500  # train examples; below this, more of them is the cheapest thing to try
 MIN_OF_LANGUAGE = 5  # test answers in a language from which its score is compared
 LOWER = 0.1  # by how much the score of a language is lower than that of the others before it is named
+
+
+LESS_FORGETTING = "Less forgetting: raise [tune] rehearsal, or lower learning_rates or epochs. If the job needs no "
+AGAINST = {  # what helps against the rejection by a gate
+    FORGETTING: LESS_FORGETTING + "general English, such as one that answers with labels, raise [tune] max_forgetting.",
+    KINDS: LESS_FORGETTING + "other languages and forms, raise [tune] max_forgetting.",
+    HARMFUL: "Refusals as the base has them: raise [tune] rehearsal, lower learning_rates or epochs, or look for train "
+    "answers that comply with harmful requests.",
+    RECITES: "Less reciting: lower [tune] epochs or rank, or add examples; remove copies of the same answer.",
+    PRIVATE: "No private data: let `gradschool prepare` replace it in the examples, or remove these examples.",
+}
 
 
 def advise(
@@ -145,8 +159,5 @@ def _refusals(results: Sequence[RungResult]) -> Iterator[str]:
             if gate.held:
                 continue
             yield f"The {result.rung} rung was rejected: {gate.name}: {gate.evidence}."
-            if gate.name == FORGETTING:
-                yield (
-                    "Less forgetting: raise [tune] rehearsal, or lower learning_rates or epochs. If the job needs no "
-                    "general English, such as one that answers with labels, raise [tune] max_forgetting."
-                )
+            if gate.name in AGAINST:
+                yield AGAINST[gate.name]
