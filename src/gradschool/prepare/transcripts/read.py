@@ -109,7 +109,7 @@ def _own_words(marked: Sequence[bool], spoken: Sequence[tuple[str, str]]) -> lis
     repeats = Counter(text for mark, (_, text) in zip(marked, spoken, strict=True) if mark)
     theirs = {speaker for mark, (speaker, _) in zip(marked, spoken, strict=True) if not mark}
     return [
-        not mark or (number and speaker in theirs and (repeats[text] < 2 or len(text.split()) > MAX_NOTICE))
+        not mark or (number > 0 and speaker in theirs and (repeats[text] < 2 or len(text.split()) > MAX_NOTICE))
         for number, (mark, (speaker, text)) in enumerate(zip(marked, spoken, strict=True))
     ]
 
