@@ -87,14 +87,14 @@ def test_unreadable_files_are_skipped_with_a_warning(tmp_path: Path, name: str, 
 def test_a_forbidden_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "good.md").write_text("Good.")
     (tmp_path / "secret.md").write_text("Secret.")
-    read = Path.read_bytes
+    read = documents.read_file
 
     def guarded(path: Path) -> bytes:  # root may read every file, so chmod would prove nothing there
         if path.name == "secret.md":
             raise PermissionError(13, "Permission denied")
         return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", guarded)
+    monkeypatch.setattr(documents, "read_file", guarded)
     found, events = finish(read_documents(tmp_path))
     assert [d.file for d in found] == ["good.md"]
     assert warnings_of(events) == ["secret.md is skipped: the system says: Permission denied."]

@@ -17,6 +17,7 @@ from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.memory import (
     FOUR_BIT_BYTES,
     GAPS,
+    GAPS_IN_16_BITS,
     MAPPED,
     TRAINED_BYTES,
     MemoryPlan,
@@ -39,7 +40,8 @@ def test_activations_of_any_number_of_rows_follow_from_those_of_three(
     config, many = config_of(family), Segments(SEGMENTS.prefix, ((7, OWN),))
     dtype, rank = (device.dtype, RANK) if method == "lora" else (torch.float32, None)
     counted = activation_bytes(config, dtype, rank, many, "cpu")
-    layer = counted.layer + int(GAPS * sum(counted.freed))
+    gaps = GAPS if dtype == torch.float32 else GAPS_IN_16_BITS
+    layer = counted.layer + int(gaps * sum(counted.freed))
     memory = TrainingMemory(config, method, RANK, device)
     assert memory.activations(Pass(many, 7 * OWN)) == 4 * layer + counted.outside
 
