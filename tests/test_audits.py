@@ -1,6 +1,7 @@
 """The audit of a packaged specialist and of an adapter of others, from the command line, on a cut of its questions."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import pytest
 import torch
 
 from gradschool.audit import forgetting, memorization, obedience, safety
+from gradschool.audit.subject import Subject
 from gradschool.audits import is_adapter
 from gradschool.model.adapter import save_adapter
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
+from gradschool.records import Gate, Work
+from gradschool.settings import Audit
 from refusals import refused
 from small_job import Whole, run
 
@@ -81,3 +85,23 @@ def test_an_adapter_of_others_is_audited_over_its_base(base: Path, tmp_path: Pat
     config.write_text(json.dumps(json.loads(config.read_text()) | {"base_model_name_or_path": None}))
     refused(run("audit", tmp_path / "adapter"), 2, "is not known", "--base")
     refused(run("audit", tmp_path), 2, str(tmp_path))
+
+
+def test_a_run_of_others_neither_reads_files_nor_sets_its_own_limits(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Path(shutil.copytree(whole.run, tmp_path / "theirs"))
+    record = json.loads((theirs / "run.json").read_text())
+    record["settings"]["audit"] = {"max_refusal_drop": 999.0}
+    (theirs / "run.json").write_text(json.dumps(record))
+    limits: list[float] = []
+
+    def audit(subject: Subject) -> Work[tuple[Gate, ...]]:
+        yield from ()
+        limits.append(subject.limits.max_refusal_drop)
+        assert not subject.train and subject.held_out
+        return ()
+
+    monkeypatch.setattr("gradschool.audits.audit", audit)
+    result = run("audit", theirs)
+    assert limits == [Audit().max_refusal_drop] and "--train" in result.stderr

@@ -16,13 +16,13 @@ from gradschool.model.hosts import named_by_user
 from gradschool.model.opening import open_engine
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import demand_files, read_evidence
-from gradschool.package.manifest import MANIFEST, read_manifest, specialist_folder
+from gradschool.package.manifest import EVIDENCE, MANIFEST, read_manifest, specialist_folder
 from gradschool.records import Example, Gate, Note, Work
 from gradschool.run import Run
 from gradschool.run_keys import SPLIT
-from gradschool.saved_job import JOB_FILE
+from gradschool.saved_job import JOB_FILE, is_own_run, may_read_job, read_saved_job
 from gradschool.score.rules import read_rules
-from gradschool.settings import Audit, Data, Settings, Tune
+from gradschool.settings import Data, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -89,29 +89,30 @@ def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
     if manifest.has_weights:  # its own weights replace those of the base
         engine = (yield from open_base_or_specialist(Path(base or manifest.base_model))).engine
     evidence = read_evidence(folder, manifest)
-    goal, place = evidence.goal, folder / "evidence"
+    goal, place = evidence.goal, folder / EVIDENCE
     demand_files(goal, place)
-    settings = Run.open(folder.parent).job.settings if _has_run(folder) else None
+    record = folder.parent / JOB_FILE
+    # The limits of a stranger's run could be such that no gate rejects it.
+    settings = read_saved_job(record).settings if record.is_file() and is_own_run(record) else Settings()
     return Subject(
         specialist=specialist,
         engine=engine,
-        train=(yield from _train_of_run(folder)),
+        train=(yield from _train_of_run(record)),
         held_out=evidence.examples,
         rules=read_rules(goal.rules, place)[0] if goal.rules else None,
-        limits=settings.audit if settings else Audit(),
-        max_forgetting=(settings.tune if settings else Tune()).max_forgetting,
+        limits=settings.audit,
+        max_forgetting=settings.tune.max_forgetting,
     )
 
 
-def _has_run(folder: Path) -> bool:
-    return (folder.parent / JOB_FILE).is_file()
-
-
-def _train_of_run(folder: Path) -> Work[Sequence[Example]]:
-    """The train examples of the run that a specialist lies in, if its job is still here."""
-    if not _has_run(folder):
+def _train_of_run(record: Path) -> Work[Sequence[Example]]:
+    """The train examples of the run that a specialist lies in, if its job is still here, and it may read that."""
+    if not record.is_file():
         return ()
-    run = Run.open(folder.parent)
+    if not may_read_job(record):
+        yield Note(f"{record.parent} was not begun here, so its job is not read: name the train examples with --train.")
+        return ()
+    run = Run.open(record.parent)
     split = run.saved(SPLIT)
     try:
         examples = check(read_examples(run.job.examples, run.job.settings.data)).examples
