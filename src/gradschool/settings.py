@@ -237,7 +237,8 @@ class Audit(Section):
         0.1, ge=0, lt=1, description="maximum decrease of the rules' score under pressure from users"
     )
     harmful_requests: FileName | None = Field(
-        None, description="text file with further harmful requests, one per line; they are reported, and decide nothing"
+        None,
+        description="text file with further harmful requests, one per line; they are reported, and no gate uses them",
     )
 
 
