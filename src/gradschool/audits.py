@@ -13,6 +13,7 @@ from gradschool.errors import GradschoolError, UsageError
 from gradschool.files import read_json
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
+from gradschool.model.kinds import ADAPTER, BASE_KEY
 from gradschool.model.opening import open_engine
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import demand_files, read_evidence
@@ -24,8 +25,6 @@ from gradschool.saved_job import JOB_FILE, is_own_run, may_read_job, read_saved_
 from gradschool.score.rules import read_rules
 from gradschool.settings import Data, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
-
-ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,16 @@ def audit_specialist(
 
 def is_adapter(path: Path) -> bool:
     """Whether a folder holds an adapter in PEFT's format, and is no specialist."""
-    return (path / ADAPTER_CONFIG).is_file() and not (path / MANIFEST).exists()
+    return (path / ADAPTER).is_file() and not (path / MANIFEST).exists()
 
 
 def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
     named_by_user(base)
-    name = base or str(read_json(path / ADAPTER_CONFIG).get("base_model_name_or_path") or "")
+    name = base or str(read_json(path / ADAPTER).get(BASE_KEY) or "")
     if not name:
         raise UsageError(
             f"The base of the adapter in {path} is not known.",
-            f"Its {ADAPTER_CONFIG} names none.",
+            f"Its {ADAPTER} names none.",
             "name it: --base FOLDER.",
         )
     engine: Engine = yield from open_engine(Settings(base_model=name), Path(), packaged=True)

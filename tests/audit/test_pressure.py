@@ -6,8 +6,8 @@ import pytest
 
 from audited import TwoEngines, example, subject_of
 from finish import finish
-from gradschool.audit.pressure import QUESTIONS, pressure, with_user
-from gradschool.audit.subject import NotMeasured, data
+from gradschool.audit.pressure import QUESTIONS, pressure
+from gradschool.audit.subject import NotMeasured, around_last_user, data
 from gradschool.gates.pressure import RULES
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.records import Conversation, Message
@@ -58,9 +58,9 @@ def test_answers_that_cannot_be_scored_count_as_zero() -> None:
 
 def test_the_question_stays_whole() -> None:
     question = (Message("user", "first"), Message("assistant", "answer"), Message("user", "second"))
-    assert with_user(question, "Now!", "")[-1].content == "Now!\n\nsecond"
-    assert with_user(question, "", "Or else.")[-1].content == "second\n\nOr else."
-    assert with_user(question, "a", "b")[:-1] == question[:-1]
+    assert around_last_user(question, "Now!", "")[-1].content == "Now!\n\nsecond"
+    assert around_last_user(question, "", "Or else.")[-1].content == "second\n\nOr else."
+    assert around_last_user(question, "a", "b")[:-1] == question[:-1]
 
 
 @pytest.mark.parametrize("parts", [{"rules": None}, {"held_out": ()}], ids=str)

@@ -71,7 +71,7 @@ def test_an_engine_reads_beginnings_of_answers(base: Path, engine: LocalEngine) 
     long = (Message("user", "dog " * engine.context_length),)
     read = engine.continuations([asked, long, asked], [["over", "over the dog"], ["x"], ["the"]])
     assert read[1] is None and read[0] and read[2]
-    prompt, ids = engine.chat.begun_ids(asked, "over the dog")
+    prompt, [ids] = engine.chat.begun_ids(asked, ["over the dog"])
     assert len(read[0][1].nats) == len(ids)
     assert engine.chat.render((*asked, Message("assistant", "over the dog"))).token_ids[: len(prompt) + len(ids)] == (
         *prompt,

@@ -17,7 +17,7 @@ from gradschool.records import Gate, Work
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of an audit: what it measures, the gates that judge it, and the name under which it is not measured."""
+    """A part of an audit: what it measures, and the name of the gate that says that it could not."""
 
     name: str
     measure: Callable[[Subject], Work[Measurements]]

@@ -7,11 +7,11 @@ the server quotes them, or with the text in the question if they use no passages
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradschool.audit.subject import NotMeasured, Subject, ask, data, difference_of, question
+from gradschool.audit.subject import NotMeasured, Subject, around_last_user, ask, data, difference_of, question
 from gradschool.data.normalize import WORD, normalize
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Obedience
-from gradschool.records import Answer, Conversation, Message, Work
+from gradschool.records import Answer, Conversation, Work
 from gradschool.specialist import Specialist
 
 QUESTIONS = 6  # each asked with every form of a planted instruction
@@ -56,10 +56,7 @@ def with_planted(specialist: Specialist, asked: Conversation, text: str) -> Conv
     if passages:
         changed = (*passages[:-1], replace(passages[-1], text=f"{passages[-1].text}\n\n{text}"))
         return specialist.with_passages(asked, changed)
-    turns = list(asked)
-    last = max(place for place, message in enumerate(turns) if message.role == "user")
-    turns[last] = Message("user", f"{turns[last].content}\n\n{text}")
-    return specialist.conversation(tuple(turns))[0]
+    return specialist.conversation(around_last_user(asked, after=text))[0]
 
 
 def obeys(answer: Answer) -> bool:

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from gradschool.audit.subject import NotMeasured, Subject, ask, data, difference_of
+from gradschool.audit.subject import NotMeasured, Subject, around_last_user, ask, data, difference_of
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Pressure
-from gradschool.records import Answer, Conversation, Example, Message, Work
+from gradschool.records import Answer, Conversation, Example, Work
 from gradschool.score.metric import Metric, Unscorable
 
 QUESTIONS, USERS = 10, 4  # held-out questions, and the users who ask each of them; they take turns
@@ -25,7 +25,9 @@ def pressure(subject: Subject) -> Work[Measurements]:
         for number, example in enumerate(examples)
         for turn in range(min(USERS, len(users)))
     ]
-    pushed = [with_user(example.question, user.get("before", ""), user.get("after", "")) for example, user in pairs]
+    pushed = [
+        around_last_user(example.question, user.get("before", ""), user.get("after", "")) for example, user in pairs
+    ]
     plain_answers = yield from _answers(subject, [example.question for example in examples], "audit: rules")
     pushed_answers = yield from _answers(subject, pushed, "audit: rules under pressure")
     scores = zip(examples, plain_answers, strict=True)
@@ -37,14 +39,6 @@ def pressure(subject: Subject) -> Work[Measurements]:
     worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
     drop = difference_of(drops, [example.group for example, _ in pairs])
     return Measurements(limits=subject.limits, pressure=Pressure(drop, _mean(list(plain.values())), worst))
-
-
-def with_user(question: Conversation, before: str, after: str) -> Conversation:
-    """A question as a user who pushes asks it."""
-    turns = list(question)
-    last = max(place for place, message in enumerate(turns) if message.role == "user")
-    turns[last] = Message("user", "\n\n".join(part for part in (before, turns[last].content, after) if part))
-    return tuple(turns)
 
 
 def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> Work[list[Answer]]:

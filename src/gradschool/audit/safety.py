@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from scipy.special import logsumexp
-from scipy.stats import beta
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, data, mean_nats, question
 from gradschool.errors import DataError, ModelError
@@ -28,6 +27,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import RefusalChange
 from gradschool.gates.safety import answers, odds
 from gradschool.records import Answer, Conversation, Note, Progress, Work
+from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
 
 ANSWER_TOKENS = 24  # of the greedy answers, of which the first sentence is read
@@ -147,7 +147,7 @@ def _with_answers(
     refused = [request for request, refuses in zip(asked, base, strict=True) if refuses]
     ours = (yield from refusals(subject.specialist, requests, refused, "audit: answers to them")) if refused else []
     flipped = len(refused) - sum(ours)
-    at_most = _at_most(flipped, len(refused))
+    at_most = bounds([float(not refuses) for refuses in ours], refused, LEVEL).high
     return replace(found, refused=len(refused), flipped=flipped, flips_at_most=at_most)
 
 
@@ -158,13 +158,8 @@ def refusals(specialist: Specialist, requests: Requests, asked: Sequence[str], w
     return [requests.refuses(answer) for answer in answers]
 
 
-def _at_most(count: int, total: int) -> float:
-    """The upper Clopper-Pearson bound of a fraction."""
-    return 1.0 if count >= total else float(beta.ppf(LEVEL, count + 1, total - count))
-
-
 def _further(subject: Subject, requests: Requests) -> Work[None]:
-    """Report the change on requests that the user names; they decide nothing, since nobody has checked them."""
+    """Report the change on the user's own requests in a note; no gate uses them, because they are not reviewed."""
     assert subject.requests
     try:
         lines = subject.requests.read_text(encoding="utf-8-sig").splitlines()

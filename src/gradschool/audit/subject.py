@@ -64,6 +64,14 @@ def question(text: str) -> Conversation:
     return (Message("user", text),)
 
 
+def around_last_user(conversation: Conversation, before: str = "", after: str = "") -> Conversation:
+    """A conversation with paragraphs before and after the text of its last user message."""
+    turns = list(conversation)
+    last = max(place for place, message in enumerate(turns) if message.role == "user")
+    turns[last] = Message("user", "\n\n".join(part for part in (before, turns[last].content, after) if part))
+    return tuple(turns)
+
+
 def ask(specialist: Specialist, asked: Sequence[Conversation], tokens: int, what: str) -> Work[list[Answer]]:
     """Greedy answers of at most so many tokens to complete conversations, as `Specialist.conversation` makes them."""
     decoding, adapter, total = Decoding(max_new_tokens=tokens), specialist.recipe.adapter, len(asked)

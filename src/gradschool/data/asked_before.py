@@ -6,10 +6,8 @@ replaced. Otherwise a repair of the examples would make an old test set a new on
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-
 from gradschool.data.normalize import normalized_question
-from gradschool.data.sketches import BYTES, common_wording, matches, sketches
+from gradschool.data.sketches import BYTES, common_wording, matches, sketches, sketches_of
 from gradschool.files import sha256_of
 from gradschool.records import Example
 
@@ -35,6 +33,5 @@ def asked_again(examples: Sequence[Example], hashes: Collection[str], known: str
     found = [hashed(example) in hashes for example in examples]
     if not known or all(found):
         return found
-    rows = np.frombuffer(bytes.fromhex(known), dtype=np.uint8).reshape(-1, BYTES)
-    near = matches(examples, rows, common_wording(examples))
+    near = matches(examples, sketches_of(known), common_wording(examples))
     return [equal or match is not None for equal, match in zip(found, near, strict=True)]

@@ -52,6 +52,11 @@ def sketches(examples: Sequence[Example], common: Hashes) -> Sketches:
     return np.concatenate(rows)
 
 
+def sketches_of(digits: str) -> Sketches:
+    """Sketches from their hexadecimal digits, one after the other; raises ValueError for other text."""
+    return np.frombuffer(bytes.fromhex(digits), dtype=np.uint8).reshape(-1, BYTES)
+
+
 def _answer_byte(example: Example) -> bytes:
     return blake2b(normalize(example.ideal).encode("utf-8", "surrogatepass"), digest_size=1).digest()
 

@@ -14,7 +14,12 @@ GENERAL = Path(__file__).parent / "general.txt"
 
 def general_texts() -> list[str]:
     """The paragraphs on which forgetting is measured; they are package data, so that figures can be compared."""
-    return [p.strip() for p in GENERAL.read_text(encoding="utf-8").split("\n\n") if p.strip()]
+    return paragraphs_of(GENERAL)
+
+
+def paragraphs_of(file: Path) -> list[str]:
+    """The texts in a file, which empty lines separate."""
+    return [p.strip() for p in file.read_text(encoding="utf-8").split("\n\n") if p.strip()]
 
 
 def nats_per_token(losses: Sequence[TextLoss]) -> float:

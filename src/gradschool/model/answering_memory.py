@@ -7,18 +7,17 @@ Shapes: B rows, C tokens of a slot, P tokens of the prefix; K key heads, D numbe
 """
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedConfig
 
 from gradschool.model.attention import attend, install
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, slot_tokens
+from gradschool.model.made_tensors import MadeTensors
 from gradschool.model.memory import (
     HEAP_OVERHEAD,
     MATMUL_BUFFERS,
@@ -42,10 +41,8 @@ class AnsweringMemory:
         output = network.get_output_embeddings()
         linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
         self.base = sum(parameter.numel() for parameter in network.parameters()) * size
-        self._cached, self._depth = (
-            kv_cache_bytes(config, device.dtype),
-            int(config.get_text_config().num_hidden_layers),
-        )
+        self._cached = kv_cache_bytes(config, device.dtype)
+        self._depth = int(config.get_text_config().num_hidden_layers)
         self._logits = int(output.out_features) * size
         self._device, self._keys = device, key_shape(config)
         self._function = partial(attend, device=torch.device(device.kind))
@@ -76,8 +73,10 @@ class AnsweringMemory:
         return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
 
     def _computed(self, what: str, rows: int, tokens: int, shared: int) -> int:
-        """Bytes that a pass computes, besides the KV cache: over the prefix, over prompts, or a step with slots of so
-        many tokens."""
+        """Peak bytes of the activations of a forward pass, without the KV cache.
+
+        `what` is "prefix" or "prompts" (prefill), or "step" (one decode step, with slots of `tokens` tokens).
+        """
         key = what, rows, tokens, shared
         if key not in self._known:
             read = rows if what == "step" else rows * tokens
@@ -109,30 +108,22 @@ class AnsweringMemory:
         cached = chain.from_iterable((*layout.cache.rows.values(), *layout.cache.prefix.values()))
         own = (*self._network.parameters(), *self._network.buffers(), *cached)
         live = _Live(own)
-        with torch.inference_mode(), live:
+        with torch.inference_mode(), MadeTensors(live.add):
             Reader(self._network, packs=True, head=None).hidden(ids, ids, layout)
         return live.peak
 
 
-class _Live(TorchFunctionMode):
-    """Counts the bytes of the tensors that functions of torch return, but not `own` ones, while they exist."""
+class _Live:
+    """The bytes of some tensors, but not of `own` ones, that exist at the same time."""
 
     def __init__(self, own: Iterable[Tensor]) -> None:
-        super().__init__()
         self.peak, self._now = 0, 0
         self._own = {id(storage): storage for storage in (tensor.untyped_storage() for tensor in own)}
         self._made: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
-    def __torch_function__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        results = func(*args, **(kwargs or {}))
-        for result in results if isinstance(results, (tuple, list)) else (results,):
-            if isinstance(result, Tensor):
-                self._add(result.untyped_storage())
-        return results
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
+    def add(self, tensor: Tensor) -> None:
+        """Count a new tensor until it is freed."""
+        storage = tensor.untyped_storage()
         name, size = id(storage), storage.nbytes()
         if name in self._own or name in self._made:
             return

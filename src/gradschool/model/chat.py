@@ -100,11 +100,11 @@ class Chat:
         """The tokens of a conversation, up to the start of the answer."""
         return self._encode(self._prompt_text(conversation))
 
-    def begun_ids(self, conversation: Conversation, text: str) -> tuple[list[int], list[int]]:
-        """The tokens of a conversation up to the start of the answer, and those of a text with which it begins."""
+    def begun_ids(self, conversation: Conversation, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """The tokens of a conversation up to the start of the answer, and those of each text as its beginning."""
         prompt = self._prompt_text(conversation)
         start = self._encode(prompt)
-        return start, self._continue(prompt, start, self._mark(text))
+        return start, [self._continue(prompt, start, self._mark(text)) for text in texts]
 
     def render(self, conversation: Conversation) -> Rendered:
         """The tokens of a conversation that ends with the answer to train on, and their loss mask.

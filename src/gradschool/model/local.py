@@ -241,15 +241,14 @@ class LocalEngine:
         begun: dict[int, tuple[list[int], list[list[int]]]] = {}
         for position, (conversation, its) in enumerate(zip(conversations, texts, strict=True)):
             try:
-                pairs = [self.chat.begun_ids(conversation, text) for text in its]
+                prompt, ids = self.chat.begun_ids(conversation, its)
             except Unfit:
                 continue
-            fit = all(ids and len(prompt) + len(ids) <= self.context_length for prompt, ids in pairs)
-            if pairs and fit:
-                begun[position] = pairs[0][0], [ids for _, ids in pairs]
+            if its and all(own and len(prompt) + len(own) <= self.context_length for own in ids):
+                begun[position] = prompt, ids
         order = sorted(begun, key=lambda position: len(begun[position][0]))
-        prompts, ids = [begun[position][0] for position in order], [begun[position][1] for position in order]
-        found = dict(zip(order, continuations(self.reader(adapter), prompts, ids), strict=True))
+        prompts, answers = [begun[position][0] for position in order], [begun[position][1] for position in order]
+        found = dict(zip(order, continuations(self.reader(adapter), prompts, answers), strict=True))
         return [found.get(position) for position in range(len(conversations))]
 
     def _batch_size(self, prompts: Mapping[int, Sequence[int]], decoding: Decoding) -> int:

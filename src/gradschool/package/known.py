@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from gradschool.data.near_duplicates import alike
 from gradschool.data.normalize import normalize, normalized_question
-from gradschool.data.sketches import BITS, BYTES, Sketches, common_wording, matches, sketches
+from gradschool.data.sketches import BITS, Sketches, common_wording, matches, sketches, sketches_of
 from gradschool.errors import reason_of
 from gradschool.files import read_json, read_rows, write_json
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
@@ -101,10 +100,6 @@ def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:
         content = _file.validate_python(read_json(path))
         if content.kind != KIND:
             return None
-        return {"train": _rows(content.train), "validation": _rows(content.validation)}
+        return {"train": sketches_of("".join(content.train)), "validation": sketches_of("".join(content.validation))}
     except (ValueError, TypeError) as error:
         raise damaged(path, f"It cannot be read. {reason_of(error)}") from error
-
-
-def _rows(listed: Sequence[str]) -> Sketches:
-    return np.frombuffer(bytes.fromhex("".join(listed)), dtype=np.uint8).reshape(-1, BYTES)

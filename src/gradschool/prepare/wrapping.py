@@ -5,13 +5,13 @@ addresses, lists, tables and code end their lines elsewhere, and keep them.
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import regex
+from rich.cells import cell_len
 
 from gradschool.data.broken_words import join_broken_words
 from gradschool.data.normalize import SPACELESS
@@ -135,10 +135,10 @@ def _indent(line: str) -> int:
 
 
 def _break(before: str, after: str) -> _Break | None:
-    length = columns(before.rstrip())
+    length = cell_len(before.rstrip())
     if regex.search(SPACELESS_END, before.rstrip()) and SPACELESS.match(after.lstrip()):
         return _Break(length, length + WIDE_BREAK)
-    word = min(columns(after.split(maxsplit=1)[0]), MAX_WORD)
+    word = min(cell_len(after.split(maxsplit=1)[0]), MAX_WORD)
     return _Break(length, length + word)
 
 
@@ -154,8 +154,3 @@ def _joined(before: str, after: str) -> str:
     if "\n" not in whole:
         return before.rstrip()[:-60] + whole
     return f"{before.rstrip()} {after}"
-
-
-def columns(line: str) -> int:
-    """The width of a line in columns: wide characters have two."""
-    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in line)

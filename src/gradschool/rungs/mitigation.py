@@ -1,4 +1,4 @@
-"""What is tried if the audit rejects a training: from the cheapest in score to the dearest, each gated again.
+"""What is tried if the audit rejects a training, in this order; each candidate is scored and gated again.
 
 1. Train again, with refusals of the base among the rows: it writes them itself, to requests that no gate asks.
 2. Answer with a sentence about safety in the instructions, which were trained without it (Lyu et al. 2024, "Keeping
@@ -32,8 +32,8 @@ FACTORS = (0.75, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """The training that an audit rejects: its rows and learning rate, and the specialist before it."""
+class TrainingInputs:
+    """What the training that is audited started from: its rows and learning rate, and the specialist before it."""
 
     best: Specialist  # that the rung started from
     before: Untuned
@@ -51,10 +51,10 @@ class Chosen:
     tried: tuple[tuple[str, float], ...] = ()
 
 
-Mitigation = Callable[[Training, State, RungInputs], Work[Recipe | None]]
+Mitigation = Callable[[TrainingInputs, State, RungInputs], Work[Recipe | None]]
 
 
-def audited_state(training: Training, state: State, inputs: RungInputs) -> Work[Chosen]:
+def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Chosen]:
     """Audit a state and, if a gate rejects it, try mitigations until no gate does; else the state as it was.
 
     Each of them costs an answer to every validation question and another audit; the notes say what it scored.
@@ -78,7 +78,7 @@ def audited_state(training: Training, state: State, inputs: RungInputs) -> Work[
     return Chosen(state.recipe, state.gates, tuple(tried))
 
 
-def rehearse_refusals(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
     """Train again with the base's refusals of further harmful requests; None if it refuses none of them."""
     student = training.before.student
     rows = yield from inputs.run.once(REFUSAL_ROWS, partial(_refusals, student))
@@ -103,7 +103,7 @@ def _refusals(student: Specialist) -> Work[list[tuple[str, str]]]:
     return [(text, answer.text) for text, answer in pairs if answer.stop == "stop" and requests.refuses(answer)]
 
 
-def add_safety_sentence(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+def add_safety_sentence(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
     """Answer with a sentence about safety in the instructions."""
     yield from ()
     parts = [state.recipe.instructions, read_requests().safety_sentence]
@@ -113,7 +113,7 @@ def add_safety_sentence(training: Training, state: State, inputs: RungInputs) ->
 def weakened(factor: float) -> Mitigation:
     """Multiply what the adapter changes by a factor; not possible if all weights were trained."""
 
-    def mitigate(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+    def mitigate(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
         yield from ()
         if not state.recipe.adapter:
             return None

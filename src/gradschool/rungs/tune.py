@@ -13,7 +13,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
-from gradschool.rungs.mitigation import Chosen, Training, audited_state
+from gradschool.rungs.mitigation import Chosen, TrainingInputs, audited_state
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, on_validation, try_all
 from gradschool.rungs.state import State, Untuned, state_of, untuned
 from gradschool.rungs.training import (
@@ -54,7 +54,7 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     state = yield from best_state(best, before, trained, inputs)
     chosen = Chosen(state.recipe, state.gates)
     if settings.audit:
-        audited = Training(best, before, train, validation, rate)
+        audited = TrainingInputs(best, before, train, validation, rate)
         chosen = yield from run.once(CHOSEN, partial(audited_state, audited, state, inputs))
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
     curve = None

@@ -6,13 +6,12 @@ are counted, from which any depth follows: those that autograd saves, and those 
 Shapes: T tokens of a micro-batch; H query heads, K key heads, D per head.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedConfig
 
 from gradschool.model.attention import (
@@ -24,6 +23,7 @@ from gradschool.model.attention import (
     matmul_is_faster,
 )
 from gradschool.model.lora import attach
+from gradschool.model.made_tensors import MadeTensors
 from gradschool.model.memory import without_weights
 
 # For families that cannot be counted: bytes per token, layer and hidden dimension that a Llama saves and frees, in
@@ -77,7 +77,7 @@ def _counted(
     second = network.get_decoder().layers[1]
     second.register_forward_pre_hook(mark)
     second.register_forward_hook(mark)
-    with torch.autograd.graph.saved_tensors_hooks(saved.add, lambda tensor: tensor), _Made(made):
+    with torch.autograd.graph.saved_tensors_hooks(saved.add, lambda tensor: tensor), MadeTensors(made.add):
         ids = torch.zeros(1, segments.tokens, dtype=torch.long, device="meta")
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device="meta")  # four dimensions: used as it is
         layout = _OnDevice(segments, torch.device(device))
@@ -102,23 +102,6 @@ class _Storages:
             self.known.add(id(storage))
             self.new.append(storage)
         return tensor
-
-
-class _Made(TorchFunctionMode):
-    """Adds the result of each function of torch to some storages."""
-
-    def __init__(self, made: _Storages) -> None:
-        super().__init__()
-        self._made = made
-
-    def __torch_function__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        results = func(*args, **(kwargs or {}))
-        for result in results if isinstance(results, (tuple, list)) else (results,):
-            if isinstance(result, Tensor):
-                self._made.add(result)
-        return results
 
 
 @dataclass(frozen=True, slots=True)
