@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from gradschool.constraint import Constraint as Constraint
 from gradschool.scores import Abstention as Abstention
 from gradschool.scores import AgainstIncumbent as AgainstIncumbent
 from gradschool.scores import ComparedBase as ComparedBase
@@ -175,7 +176,7 @@ class Passage:
 class Decoding:
     """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`.
 
-    With `log_probs`, answers have `signals`.
+    With `log_probs`, answers have `signals`. A `constraint` says what an answer may be.
     """
 
     max_new_tokens: NewTokens = 256
@@ -183,6 +184,7 @@ class Decoding:
     top_p: Fraction = 1.0
     seed: Seed = 0
     log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
+    constraint: Constraint | None = field(default=None, repr=False)  # older runs have none in that hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,14 @@ class Answers(Section):
     abstention: str | None = Field(
         None, description="what a specialist says when it abstains (goal.min_answered); default: a sentence in English"
     )
+    constrain: bool = Field(
+        True,
+        description="also try constrained decoding, if the answers of the train examples are labels, or JSON of one "
+        "kind: only such answers can be written; the better one on validation is used",
+    )
+    json_schema: FileName | None = Field(
+        None, description="file with the JSON schema of the answers; default: inferred from the train examples"
+    )
     batch_size: int | None = Field(
         None, ge=1, le=100_000, description="maximum batch size of the local engine; default: chosen for the machine"
     )

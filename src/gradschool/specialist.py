@@ -61,6 +61,8 @@ class Recipe:
             parts.append("adapter")
         if self.weights:
             parts.append("own weights")
+        if self.decoding.constraint:
+            parts.append(f"constrained to {self.decoding.constraint}")
         if self.abstention:
             parts.append("abstention")
         return " + ".join(parts) or "no help"

@@ -24,9 +24,10 @@ from gradschool.model.engine import Engine
 from gradschool.model.opening import format_of, is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
-from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
+from gradschool.records import Constraint, Decoding, Example, Note, Source, Split, Use, Work
 from gradschool.run import Run
 from gradschool.run_keys import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key
+from gradschool.rungs.constraints import constraint_for
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
@@ -72,11 +73,14 @@ class Workspace:
     looks: Looks
     proof: Proof | None  # what the test set can prove about the pass mark at the first look
     incumbent: Compared | None = None
+    constraint: Constraint | None = None
 
     def inputs(self, run: Run) -> RungInputs:
         """What the rungs of a run may read."""
         data = self.data
-        return RungInputs(run, data.train, data.validation, self.measure, self.decoding, data.split.near)
+        return RungInputs(
+            run, data.train, data.validation, self.measure, self.decoding, data.split.near, self.constraint
+        )
 
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
@@ -117,12 +121,13 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield from _notes((*unspoken, *shortage, *leaks) if run else (), split, use, goal)
     if proof:
         yield from _notes_about(proof, goal, looks.level, bool(run))
+    constraint = yield from constraint_for(job, engine, train)
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
         measure, data = yield from _fitted(measure, job, run, engine, data, others, untrained_decoding)
     with carried(data.issues):
         incumbent = yield from _incumbent(job, run, data, measure, looks.level)
-    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent)
+    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent, constraint)
 
 
 def _read(job: Job) -> Work[tuple[Reading, Checked, Measure]]:
@@ -234,7 +239,7 @@ def demand_same_inputs(run: Run) -> None:
     """Raise DataError if a file that the run's steps depend on has changed since it began; examples have the split."""
     job = run.job
     data = job.settings.data
-    names = (*files_of(job.settings.goal), data.guidelines, data.others)
+    names = (*files_of(job.settings.goal), data.guidelines, data.others, job.settings.answers.json_schema)
     now = {name: hash_of(job.path(name)) for name in names if name} | incumbent_hash(job)
     inputs = run.saved(INPUTS)
     if inputs is None and not run.has_steps:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,8 @@ def chat(
         opened = screen.follow(open_base_or_specialist(specialist, base, runtime))
     speakers = {"base" if is_base(specialist) else "specialist": opened}
     if compare:
-        speakers = {"base": Specialist(opened.engine, Recipe(decoding=opened.recipe.decoding))} | speakers
+        free = replace(opened.recipe.decoding, constraint=None)
+        speakers = {"base": Specialist(opened.engine, Recipe(decoding=free))} | speakers
     chat_with(speakers, f"A chat with {specialist}")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from gradschool.model.constrained import Matcher
 from gradschool.model.decoding import decode
 from gradschool.model.generation import in_batches, likelihoods_of, stream_tokens
 from gradschool.model.loading import is_out_of_memory, out_of_memory
@@ -35,19 +36,23 @@ def complete(
     decoding: Decoding,
     batch_size: int,
     min_new_tokens: int = 0,
+    matcher: Matcher | None = None,
 ) -> Iterator[Completion]:
-    """Continue prompts, at most `batch_size` at a time; yields each one when it is done."""
+    """Continue prompts, at most `batch_size` at a time; yields each one when it is done.
+
+    A `matcher` at the beginning of an answer constrains them.
+    """
     if not reader.packs:
-        done = in_batches(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size)
+        done = in_batches(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size, matcher)
         for name, ids, seconds in done:
-            asked = decoding.log_probs
-            yield Completion(name, ids, seconds, likelihoods_of(reader.network, prompts[name], ids) if asked else [])
+            found = likelihoods_of(reader.network, prompts[name], ids) if decoding.log_probs else []
+            yield Completion(name, ids, seconds, [one for one in found if one])
         return
     token_ids: dict[int, list[int]] = {name: [] for name in prompts}
     likely: dict[int, list[Likelihood]] = {name: [] for name in prompts}
     spent = dict.fromkeys(prompts, 0.0)
     began = time.perf_counter()
-    for step in decode(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size):
+    for step in decode(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size, matcher):
         each = (time.perf_counter() - began) / len(step)
         for token in step:
             token_ids[token.name].append(token.token)
@@ -61,14 +66,19 @@ def complete(
 
 
 def complete_by_token(
-    reader: Reader, prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
+    reader: Reader,
+    prompt: Sequence[int],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    decoding: Decoding,
+    matcher: Matcher | None = None,
 ) -> Iterator[int]:
     """Continue one prompt; yields each token as soon as it is chosen."""
     if not reader.packs:
-        yield from stream_tokens(reader.network, prompt, stop_ids, max_new_tokens, decoding)
+        yield from stream_tokens(reader.network, prompt, stop_ids, max_new_tokens, decoding, matcher)
         return
-    for step in decode(reader, {0: prompt}, stop_ids, {0: max_new_tokens}, decoding):
-        yield step[0].token
+    for step in decode(reader, {0: prompt}, stop_ids, {0: max_new_tokens}, decoding, matcher=matcher):
+        yield from (token.token for token in step)
 
 
 def complete_in_memory(

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 
 import torch
 from torch import Tensor
 
-from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
+from gradschool.model.constrained import Matcher, forbid
+from gradschool.model.kv_cache import DecodeStep, Extend, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.prefix import prompt_prefix
 from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
@@ -24,13 +26,18 @@ FREE_FRACTION = 1 / 8  # of the slots, before more rows are added: prefilling pr
 
 @dataclass(slots=True)
 class Row:
-    """A prompt with the tokens generated for it so far, at most `max_new_tokens`."""
+    """A prompt with the tokens generated for it so far, at most `max_new_tokens`.
+
+    `matcher` constrains the answer. `forced` counts the last tokens but one that are not in the KV cache yet.
+    """
 
     name: int
     prompt: Sequence[int]
     max_new_tokens: int
     generated: list[int] = field(default_factory=list)
     uniforms: Tensor | None = None  # (max_new_tokens,), which decide the sampled tokens
+    matcher: Matcher | None = None
+    forced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +58,24 @@ def decode(
     decoding: Decoding,
     min_new_tokens: int = 0,
     slots: int = 1,
+    matcher: Matcher | None = None,
 ) -> Iterator[list[Token]]:
     """Continue prompts, at most `slots` at a time, longest first; yields the tokens of each step.
 
     A row is finished by a stop token, which it does not generate before `min_new_tokens`, or at its maximum. Sampled
-    tokens depend on the seed and the row's name alone, not on other rows.
+    tokens depend on the seed and the row's name alone, not on other rows. A `matcher` at the beginning of an answer
+    constrains all of them; tokens that it forces come in the same step, and are read in one pass.
     """
     assert reader.packs and reader.head is not None
     order = sorted(prompts, key=lambda name: (-len(prompts[name]), name))
     waiting = deque(
-        Row(name, prompts[name], max_new_tokens[name], uniforms=_uniforms(decoding, name, max_new_tokens[name]))
+        Row(
+            name,
+            prompts[name],
+            max_new_tokens[name],
+            uniforms=_uniforms(decoding, name, max_new_tokens[name]),
+            matcher=matcher and matcher.fresh(),
+        )
         for name in order
     )
     prefix = _shared_prefix(list(prompts.values()))
@@ -107,8 +122,9 @@ class Batch:
             if added and tokens > PREFILL_TOKENS:
                 break
             added.append(waiting.popleft())
-        added.sort(key=lambda row: len(row.prompt))
-        own = [row.prompt[self.prefix :] for row in added]
+        openings = {row.name: _opening(row) for row in added}
+        added.sort(key=lambda row: len(row.prompt) + len(openings[row.name]))
+        own = [[*row.prompt[self.prefix :], *openings[row.name]] for row in added]
         lengths = [len(ids) for ids in own]
         slots = torch.arange(len(self.rows), len(self.rows) + len(added), device=self.device)
         layout = Prefill(self.cache, grouped(lengths), slots)
@@ -119,10 +135,14 @@ class Batch:
         hidden = self._forward(ids, positions, layout)[ends]
         first = len(self.rows)
         self.rows += added
-        return self._append(hidden, first)
+        for row in added:
+            row.generated += openings[row.name]
+        known = [Token(row.name, token, last=False) for row in added for token in row.generated]
+        return known + self._append(hidden, first)
 
     def advance(self) -> list[Token]:
-        """Generate one more token for each row."""
+        """Generate one more token for each row, and those that it forces."""
+        self._read_forced()
         count, lengths = len(self.rows), self.cache.lengths
         positions = [len(row.prompt) + len(row.generated) - 1 for row in self.rows]
         layout = DecodeStep(self.cache, count, max(positions) - self.prefix + 1)
@@ -132,8 +152,25 @@ class Batch:
         lengths[:count] += 1
         return self._append(hidden, 0)
 
+    def _read_forced(self) -> None:
+        """Add the forced tokens to the KV cache, all but the last one of each row, which the next step reads."""
+        slots = tuple(slot for slot, row in enumerate(self.rows) if row.forced)
+        if not slots:
+            return
+        rows, counts = [self.rows[slot] for slot in slots], tuple(self.rows[slot].forced for slot in slots)
+        ids = [token for row in rows for token in row.generated[-1 - row.forced : -1]]
+        ends = [len(row.prompt) + len(row.generated) - 1 for row in rows]
+        lengths = tuple(end - count - self.prefix for end, count in zip(ends, counts, strict=True))
+        positions = [position for end, count in zip(ends, counts, strict=True) for position in range(end - count, end)]
+        self._forward(ids, positions, Extend(self.cache, slots, lengths, counts))
+        self.cache.lengths[torch.tensor(slots)] += torch.tensor(counts, device=self.device)
+        for row in rows:
+            row.forced = 0
+
     @torch.inference_mode()
-    def _forward(self, ids: list[int], positions: list[int], layout: PrefillPrefix | Prefill | DecodeStep) -> Tensor:
+    def _forward(
+        self, ids: list[int], positions: list[int], layout: PrefillPrefix | Prefill | DecodeStep | Extend
+    ) -> Tensor:
         return self.reader.hidden(
             torch.tensor([ids], device=self.device), torch.tensor([positions], device=self.device), layout
         )
@@ -144,11 +181,15 @@ class Batch:
         tokens, finished = [], []
         for slot, (token, likelihood) in enumerate(zip(chosen, likelihoods, strict=True), first):
             row = self.rows[slot]
-            row.generated.append(token)
-            last = token in self.stop_ids or len(row.generated) >= row.max_new_tokens
-            tokens.append(Token(row.name, token, last, likelihood))
-            if last:
-                finished.append(slot)
+            row.forced = -1
+            for following in (token, *(row.matcher.follow(token) if row.matcher else ())):
+                row.generated.append(following)
+                row.forced += 1
+                last = following in self.stop_ids or len(row.generated) >= row.max_new_tokens
+                tokens.append(Token(row.name, following, last, None if row.forced else likelihood))
+                if last:
+                    finished.append(slot)
+                    break
         for slot in reversed(finished):
             self._remove(slot)
         return tokens
@@ -163,6 +204,7 @@ class Batch:
     @torch.inference_mode()
     def _choose(self, hidden: Tensor, rows: Sequence[Row]) -> tuple[list[int], Sequence[Likelihood | None]]:
         logits = self.head.logits(hidden)  # (B, V)
+        forbid(logits, [row.matcher for row in rows])
         unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
         if unstoppable:
             logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
@@ -180,13 +222,19 @@ class Batch:
         return chosen.tolist(), [likely for part in parts for likely in likelihoods(logits[part], chosen[part])]
 
 
-def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:
-    """How likely the chosen tokens (B,) are, given their logits (B, V), at temperature 1."""
+def _opening(row: Row) -> list[int]:
+    """The tokens that an answer must begin with, but for one at least that the row may still generate."""
+    return row.matcher.opening(row.max_new_tokens - 1) if row.matcher and not row.generated else []
+
+
+def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood | None]:
+    """How likely the chosen tokens (B,) are, given their logits (B, V), at temperature 1; None if no other may be."""
     log_probs = logits.float().log_softmax(-1)
     own = log_probs.gather(1, chosen[:, None]).squeeze(1)
     best = log_probs.topk(min(2, log_probs.shape[1]))
     other = torch.where(best.indices[:, 0] == chosen, best.values[:, -1], best.values[:, 0])
-    return [Likelihood(*pair) for pair in zip(own.tolist(), (own - other).tolist(), strict=True)]
+    pairs = zip(own.tolist(), (own - other).tolist(), strict=True)
+    return [Likelihood(log_prob, margin) if margin < inf else None for log_prob, margin in pairs]
 
 
 def cooled(logits: Tensor, temperature: float) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from gradschool.errors import ModelError
 from gradschool.model.chat import Chat
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure
 
 Runtime = Literal["torch", "llama"]  # what runs a base in GGUF
 
@@ -77,6 +77,10 @@ class Engine(Protocol):
         """Answer one conversation as a stream of text; the chunks joined are the answer."""
         ...
 
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """Raise ModelError if the engine cannot constrain answers so (`Decoding.constraint`)."""
+        ...
+
     def count_tokens(self, conversation: Conversation) -> int:
         """The number of tokens of a conversation, up to where the answer begins."""
         ...
@@ -103,6 +107,16 @@ def refuse_adapter(adapter: str, kind: str) -> None:
             f"{kind} cannot apply an adapter.",
             f"{adapter} can only be applied to weights on this machine.",
             "open the specialist with a local base: --base names its folder.",
+        )
+
+
+def refuse_constraint(decoding: Decoding, kind: str) -> None:
+    """Raise ModelError if an engine of this kind, which cannot constrain answers, is asked for such ones."""
+    if decoding.constraint:
+        raise ModelError(
+            f"{kind} cannot constrain answers.",
+            f"They must be {decoding.constraint.outline()}.",
+            "take another base, or leave the answers free: set answers.constrain to false.",
         )
 
 

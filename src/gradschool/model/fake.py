@@ -4,17 +4,26 @@ import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 
-from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.engine import (
+    Continuation,
+    TextLoss,
+    refuse_adapter,
+    refuse_constraint,
+    refused,
+    too_long,
+)
 from gradschool.model.signals import Likelihood, signals_of
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding
 
 
 class FakeEngine:
     """Answers with `answer(conversation)`, or repeats the last message.
 
     The likelihood of a word depends on the word alone, as its loss does, unless `log_prob` gives that of all its words.
-    A token is a word. `max_new_tokens` and `context_length` limit answers and conversations as in any engine.
+    One that `constrains` answers with the most similar of the choices. A token is a word. `max_new_tokens` and
+    `context_length` limit answers and conversations as in any engine.
     """
 
     trains = False
@@ -26,8 +35,9 @@ class FakeEngine:
         answer: Callable[[Conversation], str] | None = None,
         context_length: int = 4096,
         log_prob: Callable[[Conversation], float] | None = None,
+        constrains: bool = False,
     ) -> None:
-        self._answer, self._log_prob = answer or _repeat, log_prob
+        self._answer, self._log_prob, self._constrains = answer or _repeat, log_prob, constrains
         self._context_length = context_length
 
     @property
@@ -59,6 +69,11 @@ class FakeEngine:
         if rest := answer.text[start:]:
             yield rest
 
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """Raises ModelError for a JSON schema, or if it does not constrain."""
+        if not (self._constrains and constraint.choices):
+            refuse_constraint(Decoding(constraint=constraint), "The fake engine")
+
     def count_tokens(self, conversation: Conversation) -> int:
         """The number of words of the conversation."""
         return sum(len(message.content.split()) for message in conversation)
@@ -82,6 +97,9 @@ class FakeEngine:
         if tokens >= self._context_length:
             return too_long(tokens, self._context_length)
         text = self._answer(conversation)
+        if decoding.constraint:
+            self.demand_constraint(decoding.constraint)
+            text = get_close_matches(text, decoding.constraint.choices, n=1, cutoff=0)[0]
         words = text.split()
         limit = min(decoding.max_new_tokens, self._context_length - tokens)
         signals = self._signals(conversation, words[:limit]) if decoding.log_probs else {}

@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
+from gradschool.model.constrained import Matcher, forbid
 from gradschool.model.decoding import cooled, likelihoods
 from gradschool.model.reader import Reader, logits_at
 from gradschool.model.signals import Likelihood
@@ -36,6 +37,7 @@ def in_batches(
     decoding: Decoding,
     min_new_tokens: int = 0,
     size: int = 1,
+    matcher: Matcher | None = None,
 ) -> Iterator[tuple[int, list[int], float]]:
     """Continue prompts batch by batch; yields (name, tokens, seconds), with a batch's time divided by its rows.
 
@@ -46,7 +48,7 @@ def in_batches(
         sampling = replace(decoding, seed=decoding.seed + number)
         ids, longest = [prompts[name] for name in batch], max_new_tokens[batch[0]]
         reader.threads.settle(partial(_step_of, reader.network, len(batch), stop_ids[0]))
-        rows = generate(reader.network, ids, stop_ids, longest, sampling, min_new_tokens)
+        rows = generate(reader.network, ids, stop_ids, longest, sampling, min_new_tokens, matcher)
         seconds = (time.perf_counter() - began) / len(batch)
         yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))
 
@@ -64,7 +66,7 @@ def batches(lengths: Mapping[int, int], max_new_tokens: Mapping[int, int], size:
 
 
 @torch.inference_mode()
-def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood]:
+def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood | None]:
     """How likely the tokens of an answer are after their prompt, in one forward pass over both."""
     ids = torch.tensor([[*prompt, *answer]], device=network.device)
     before = torch.arange(len(prompt) - 1, ids.shape[1] - 1, device=network.device)
@@ -78,6 +80,7 @@ def generate(
     max_new_tokens: int,
     decoding: Decoding,
     min_new_tokens: int = 0,
+    matcher: Matcher | None = None,
     streamer: BaseStreamer | None = None,
 ) -> list[list[int]]:
     """Continue prompts in one batch; each row ends with a stop token or has `max_new_tokens` tokens.
@@ -96,12 +99,39 @@ def generate(
         eos_token_id=list(stop_ids),
         pad_token_id=stop_ids[0],  # for rows that have ended; removed again below
     )
-    sampler = LogitsProcessorList([Sampler(decoding, device)] if decoding.temperature > 0 else [])
+    processors: list[LogitsProcessor] = [Constraining(matcher, longest, stop_ids)] if matcher else []
+    processors += [Sampler(decoding, device)] if decoding.temperature > 0 else []
     output: Any = network.generate(  # type: ignore[operator]
-        input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=sampler, streamer=streamer
+        input_ids=ids,
+        attention_mask=mask,
+        generation_config=config,
+        logits_processor=LogitsProcessorList(processors),
+        streamer=streamer,
     )
     rows: list[list[int]] = output[:, longest:].tolist()
     return [_up_to_stop(row, stop_ids) for row in rows]
+
+
+class Constraining(LogitsProcessor):
+    """Lets each row choose only tokens that its constraint allows; `start` is where the answers begin."""
+
+    def __init__(self, matcher: Matcher, start: int, stop_ids: Sequence[int]) -> None:
+        self._matcher, self._start, self._stop_ids = matcher, start, frozenset(stop_ids)
+        self._rows: list[Matcher | None] = []
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(B, T), (B, V) -> (B, V)."""
+        if input_ids.shape[1] == self._start:
+            self._rows = [self._matcher.fresh() for _ in input_ids]
+        else:
+            for row, token in enumerate(input_ids[:, -1].tolist()):
+                if token in self._stop_ids:
+                    self._rows[row] = None
+                elif its := self._rows[row]:
+                    its.resume([token])
+        scores = scores.clone()
+        forbid(scores, self._rows)
+        return scores
 
 
 class Sampler(LogitsProcessor):
@@ -125,7 +155,12 @@ class Sampler(LogitsProcessor):
 
 
 def stream_tokens(
-    network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
+    network: "PreTrainedModel",
+    prompt: Sequence[int],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    decoding: Decoding,
+    matcher: Matcher | None = None,
 ) -> Iterator[int]:
     """Continue one prompt, token by token; closing the iterator ends the generation after the current token.
 
@@ -137,7 +172,7 @@ def stream_tokens(
     def work() -> None:
         try:
             streamer = _IntoQueue(tokens, wanted)
-            generate(network, [prompt], stop_ids, max_new_tokens, decoding, streamer=streamer)
+            generate(network, [prompt], stop_ids, max_new_tokens, decoding, matcher=matcher, streamer=streamer)
             tokens.put(None)
         except BaseException as error:  # raised in the caller's thread below
             tokens.put(error)

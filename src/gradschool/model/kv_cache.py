@@ -1,7 +1,7 @@
 """The KV cache of a batch: the common prefix once, and a slot for the rest of each row.
 
-Three layouts, in the sense of `attention`, fill and use it: the prefix is prefilled once, the prompts of new rows are
-prefilled after it, and decode steps add one token to each row.
+Four layouts, in the sense of `attention`, fill and use it: the prefix is prefilled once, the prompts of new rows are
+prefilled after it, decode steps add one token to each row, and tokens that are known in advance are added together.
 
 Shapes: P tokens of the prefix, n new rows of L tokens, B rows in the batch, C tokens that fit into a slot; H query
 heads, K key heads, G = H / K, D numbers per head.
@@ -147,6 +147,36 @@ class DecodeStep:
             zeros = torch.zeros(hidden.shape, dtype=scores.dtype, device=scores.device)
             made = self.masks[window] = zeros.masked_fill(hidden, float("-inf"))[:, None, None]
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """The packed row holds further tokens of some rows: as many as `counts`, after `lengths` that their slots hold."""
+
+    cache: KVCache
+    slots: tuple[int, ...]
+    lengths: tuple[int, ...]  # without the prefix
+    counts: tuple[int, ...]
+    masks: Masks = field(default_factory=dict)
+    function: Attend = attend
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
+        """(1, H, T, D), (1, K, T, D) twice -> (1, T, H, D)."""
+        ends = [length + count for length, count in zip(self.lengths, self.counts, strict=True)]
+        cached = self.cache.slots_of(layer, max(ends), key)
+        prefix = self.cache.prefix.get(layer)
+        outputs, place = [], 0
+        for slot, length, end in zip(self.slots, self.lengths, ends, strict=True):
+            own = slice(place, place + end - length)
+            read = []
+            for slots, states, before in zip(cached, (key, value), prefix or (None, None), strict=True):
+                slots[slot, :, length:end] = states[0, :, own]
+                row = slots[slot, :, :end]
+                read.append((row if before is None else torch.cat([before, row], dim=1))[None])
+            before_own = read[0].shape[2] - (end - length)
+            outputs.append(self.function(query[:, :, own], read[0], read[1], before_own, scoring, self.masks))
+            place = own.stop
+        return torch.cat(outputs, dim=2).transpose(1, 2)
 
 
 def grouped(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:

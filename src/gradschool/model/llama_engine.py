@@ -25,7 +25,7 @@ from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
 from gradschool.model.threads import choose_threads
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure
 
 AT_ONCE = 4
 NEEDS_LLAMA = "--runtime llama needs"  # and its name follows
@@ -163,6 +163,9 @@ class LlamaEngine:
         refuse_too_long(len(ids), self.context_length)
         with closing(self.server.stream(**self._request(ids, decoding, adapter))) as events:
             yield from texts_of(events, self.chat)
+
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """llama.cpp makes a grammar of any constraint when it is asked."""
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: llama.cpp's server does not report the probability of a text."""

@@ -12,6 +12,7 @@ from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
+from gradschool.model.constrained import Constrainer, Matcher
 from gradschool.model.continuations import continuations
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_too_long, too_long
@@ -25,7 +26,7 @@ from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.signals import signals_of
 from gradschool.model.threads import choose_threads, threads_for
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure, NumberFormat
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure, NumberFormat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -169,7 +170,7 @@ class LocalEngine:
         A conversation that exceeds the context, or that the chat template does not take, gets a failure. If memory runs
         out, the batch size is halved; raises ResourceError if a single conversation does not fit.
         """
-        reader = self.reader(adapter)
+        reader, matcher = self.reader(adapter), self.matcher(decoding)
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
             try:
@@ -183,7 +184,8 @@ class LocalEngine:
                 yield position, too_long(len(ids), self.context_length)
 
         def some(waiting: Mapping[int, Sequence[int]], batch_size: int) -> Iterator[Completion]:
-            return complete(reader, waiting, self.stop_ids, self._limits(waiting, decoding), decoding, batch_size)
+            limits = self._limits(waiting, decoding)
+            return complete(reader, waiting, self.stop_ids, limits, decoding, batch_size, matcher=matcher)
 
         for done in complete_in_memory(prompts, self._batch_size(prompts, decoding), some, self.device):
             yield done.name, self._answer_of(len(prompts[done.name]), done)
@@ -193,11 +195,25 @@ class LocalEngine:
         reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
         refuse_too_long(len(prompt), self.context_length)
         limit, text = self._limits({0: prompt}, decoding)[0], IncrementalDetokenizer(self.chat.decode)
-        for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding):
+        for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding, self.matcher(decoding)):
             if token not in self.stop_ids and (chunk := text.add(token)):
                 yield chunk
         if rest := text.end():
             yield rest
+
+    @cached_property
+    def constrainer(self) -> Constrainer:
+        """What constrains answers of this base; raises ModelError if that cannot read its tokenizer."""
+        vocabulary = self.network.get_output_embeddings().weight.shape[0]
+        return Constrainer(self.tokenizer, vocabulary, self.stop_ids)
+
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """Raise ModelError for a schema that llguidance does not take, or if it does not read the tokenizer."""
+        self.constrainer.matcher(constraint)
+
+    def matcher(self, decoding: Decoding) -> Matcher | None:
+        """What constrains an answer from its beginning; None if it is free."""
+        return self.constrainer.matcher(decoding.constraint) if decoding.constraint else None
 
     def write_texts(self, count: int, tokens: int, seed: int) -> list[list[int]]:
         """Sample plain texts from the base, without a prompt: token ids, the start token first.

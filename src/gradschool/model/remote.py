@@ -9,10 +9,10 @@ from functools import cached_property
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
 from gradschool.model.dialect import endless_reasoning
-from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter
+from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter, refuse_constraint
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
 TOKENS_PER_MESSAGE = 4
@@ -69,9 +69,14 @@ class RemoteEngine:
         """Raises ModelError, as `text_losses` does."""
         raise _no_losses()
 
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """Raises ModelError: servers differ in how they constrain answers, and many ignore that they are asked to."""
+        refuse_constraint(Decoding(constraint=constraint), SERVER)
+
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises RemoteError if the server fails."""
         refuse_adapter(adapter, SERVER)
+        refuse_constraint(decoding, SERVER)
         return self.api.stream(conversation, decoding)
 
     def answer(
@@ -84,6 +89,7 @@ class RemoteEngine:
         no further question is asked.
         """
         refuse_adapter(adapter, SERVER)
+        refuse_constraint(decoding, SERVER)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for position in range(len(conversations)):
             waiting.put(position)

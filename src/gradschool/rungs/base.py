@@ -5,7 +5,16 @@ import time
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Work
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all
+from gradschool.rungs.rung import (
+    Candidate,
+    Rung,
+    RungInputs,
+    best_of,
+    free_and_constrained,
+    made,
+    scores_of,
+    try_all,
+)
 from gradschool.specialist import Specialist
 
 NAME = "base"
@@ -14,8 +23,8 @@ NAME = "base"
 def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Score the base model without instructions, examples or passages."""
     began = time.monotonic()
-    [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, NAME)
-    return made(recipe, rows, began)
+    tried = yield from try_all(best, free_and_constrained([best.recipe], inputs), inputs, NAME)
+    return made(*best_of(tried), began, scores_of(tried) if len(tried) > 1 else ())
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

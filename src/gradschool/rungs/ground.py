@@ -11,7 +11,7 @@ from gradschool.records import Note, Work
 from gradschool.run_keys import DOCUMENTS
 from gradschool.rungs.choice import choose
 from gradschool.rungs.prompt import instruction_variants
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, made
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made
 from gradschool.specialist import Specialist
 
 NAME = "ground"
@@ -32,7 +32,7 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     yield Note(f"ground: indexed {index.size} passages.")
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
-    chosen = yield from choose(best, recipes, inputs, NAME)
+    chosen = yield from choose(best, free_and_constrained(recipes, inputs), inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
 

@@ -91,7 +91,8 @@ def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs
         train_specialist, student, [*training.train, *more], training.validation, inputs, training.rate, REFUSALS_NAME
     )
     trained = yield from inputs.run.once(REFUSALS, work)
-    return with_training(student.recipe, trained.folders[0], inputs.settings.tune.method)
+    asked = replace(student.recipe, decoding=state.recipe.decoding)
+    return with_training(asked, trained.folders[0], inputs.settings.tune.method)
 
 
 def _refusals(student: Specialist) -> Work[list[tuple[str, str]]]:

@@ -10,7 +10,7 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
 from gradschool.rungs.choice import choose
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, made
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made
 from gradschool.specialist import Recipe, Specialist
 
 NAME = "prompt"
@@ -22,7 +22,8 @@ LENGTH_QUANTILE = 0.9  # longer examples are not shown
 def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with the examples nearest to each question."""
     began = time.monotonic()
-    chosen = yield from choose(best, prompt_variants(best.recipe, inputs), inputs, NAME)
+    recipes = free_and_constrained(prompt_variants(best.recipe, inputs), inputs)
+    chosen = yield from choose(best, recipes, inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
 

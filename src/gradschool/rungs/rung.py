@@ -1,8 +1,8 @@
 """What a rung is: its inputs, the candidate it makes, and the choice among recipes on validation."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TypeAlias
 
 from gradschool.data.proof import VALIDATION_LEVEL
@@ -12,7 +12,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.records import Abstention, Decoding, Example, Gate, Note, Scored, Work
+from gradschool.records import Abstention, Constraint, Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Run
 from gradschool.run_keys import Key
 from gradschool.score.judge import mean
@@ -31,6 +31,7 @@ class RungInputs:
     measure: Measure
     decoding: Decoding | None = None  # of trained bases; default: that of the best specialist so far
     near: Sequence[Sequence[str]] = ()  # clusters of ids of near-duplicates
+    constraint: Constraint | None = None  # that answers may be tried with
 
     @property
     def settings(self) -> Settings:
@@ -103,6 +104,13 @@ def on_validation(engine: Engine, recipe: Recipe, inputs: RungInputs, rung: str)
     return (yield from evaluate(specialist_of(engine, recipe), inputs.validation, inputs.measure, answers, what))
 
 
+def free_and_constrained(recipes: Iterable[Recipe], inputs: RungInputs) -> Iterator[Recipe]:
+    """Each recipe with free answers and, if the job's answers allow it, with constrained ones."""
+    for recipe in recipes:
+        for constraint in dict.fromkeys((None, inputs.constraint)):
+            yield replace(recipe, decoding=replace(recipe.decoding, constraint=constraint))
+
+
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The recipe with the best mean score; of equals the first, which is the simplest."""
     return max(tried, key=lambda pair: mean(pair[1]))
@@ -161,4 +169,6 @@ def recipe_hash(recipe: Recipe) -> str:
         if name in ALWAYS_HASHED or getattr(recipe, name) != getattr(plain, name)
     }
     facts["brief"] = facts.pop("task_only")  # its name in old runs
+    if recipe.decoding.constraint:
+        facts["constraint"] = asdict(recipe.decoding.constraint)
     return sha256_of(facts | {"examples": [e.id for e in recipe.examples], "decoding": repr(recipe.decoding)})

@@ -1,6 +1,6 @@
 """A saved state of a training as a candidate: its answers to the validation questions, and its gates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradschool.audit.audit import audit
@@ -10,8 +10,8 @@ from gradschool.gates.forgetting import general_texts
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import STATE_GATES, run_gates
 from gradschool.model.engine import TextLoss
-from gradschool.records import Gate, Scored, Work
-from gradschool.rungs.rung import RungInputs
+from gradschool.records import Constraint, Gate, Scored, Work
+from gradschool.rungs.rung import RungInputs, free_and_constrained
 from gradschool.score.rules import read_rules
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -34,25 +34,32 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Untuned:
-    """The student before its training: its answers to some validation questions, and its loss on general text."""
+    """The student before its training: its answers to some validation questions, and its loss on general text.
+
+    `rows` are the answers by the constraint on them: answers of a trained student are compared with such of its kind.
+    """
 
     student: Specialist
-    rows: Sequence[Scored]
+    rows: Mapping[Constraint | None, Sequence[Scored]]
     losses: Sequence[TextLoss]
 
 
 def untuned(student: Specialist, inputs: RungInputs) -> Work[Untuned]:
     """Ask the student before its training; answers are kept, and none is asked twice."""
-    sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
-    rows = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
+    sample, rows = inputs.validation[:UNTUNED_SAMPLE], {}
+    for recipe in free_and_constrained([student.recipe], inputs):
+        constraint = recipe.decoding.constraint
+        answers = inputs.run.answers("tune-untuned" + "-constrained" * bool(constraint))
+        asked = specialist_of(student.engine, recipe)
+        rows[constraint] = yield from evaluate(asked, sample, inputs.measure, answers, "tune: without training")
     return Untuned(student, rows, student.text_losses(general_texts()))
 
 
 def state_of(before: Untuned, recipe: Recipe, rows: Sequence[Scored], inputs: RungInputs) -> State:
     """A recipe of the trained student with its validation rows, as it passes the gates of a state."""
-    answers = [row.answer for row in rows]
+    answers, untrained = [row.answer for row in rows], before.rows[recipe.decoding.constraint]
     measurements = Measurements(
-        answers=([row.answer for row in before.rows], answers[: len(before.rows)]),
+        answers=([row.answer for row in untrained], answers[: len(untrained)]),
         tuned_answers=answers,
         text_losses=(before.losses, specialist_of(before.student.engine, recipe).text_losses(general_texts())),
         max_forgetting=inputs.settings.tune.max_forgetting,

@@ -14,7 +14,15 @@ from gradschool.records import Note, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.mitigation import Chosen, TrainingInputs, audited_state
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, on_validation, try_all
+from gradschool.rungs.rung import (
+    Candidate,
+    Rung,
+    RungInputs,
+    free_and_constrained,
+    made,
+    on_validation,
+    try_all,
+)
 from gradschool.rungs.state import State, Untuned, state_of, untuned
 from gradschool.rungs.training import (
     NAME,
@@ -59,7 +67,8 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
     curve = None
     if settings.curve:
-        work = partial(learning_curve, student, validation, inputs, rate, state.rows)
+        asked = replace(student, recipe=replace(student.recipe, decoding=state.recipe.decoding))
+        work = partial(learning_curve, asked, validation, inputs, rate, state.rows)
         curve = yield from run.once(CURVE, work)
     _clean_up(inputs)
     tried = (*trials, *chosen.tried, *(as_trials(curve) if curve else ()))
@@ -129,7 +138,7 @@ def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: Rung
     """
     method = inputs.settings.tune.method
     recipes = [with_training(before.student.recipe, folder, method) for folder in trained.folders]
-    tried = yield from try_all(best, recipes, inputs, NAME)
+    tried = yield from try_all(best, free_and_constrained(recipes, inputs), inputs, NAME)
     states = [state_of(before, recipe, rows, inputs) for recipe, rows in tried]
     sound = [state for state in states if state.sound]
     return max(sound or states, key=lambda state: mean(state.rows))

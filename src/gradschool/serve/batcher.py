@@ -168,7 +168,10 @@ class Batcher(threading.Thread):
         for name in batch.added:
             request = batch.rows[name]
             ids, left = (*request.ids, *request.generated), request.decoding.max_new_tokens - len(request.generated)
-            batch.decoder.add(name, ids, left, request.decoding.seed)
+            matcher = self._engine.matcher(request.decoding)
+            if matcher:
+                matcher.resume(request.generated)
+            batch.decoder.add(name, ids, left, request.decoding.seed, matcher)
         batch.added.clear()
         return batch.decoder
 

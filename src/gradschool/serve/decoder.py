@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from gradschool.model.constrained import Matcher
 from gradschool.model.decoding import Batch, Row, Token
 from gradschool.model.generation import likelihoods_of, stream_tokens
 from gradschool.model.local import LocalEngine
@@ -17,8 +18,8 @@ from gradschool.records import Decoding
 class Decoder(Protocol):
     """Rows that are being answered, each a prompt and the answer so far, with the same sampling settings but seeds."""
 
-    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
-        """Add a prompt, to be continued by at most `limit` tokens."""
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
+        """Add a prompt, to be continued by at most `limit` tokens, which a `matcher` constrains."""
         ...
 
     def step(self) -> list[Token]:
@@ -49,12 +50,12 @@ class PackedDecoder:
         self._batch = Batch(reader, reader.head, prefix, engine.stop_ids, decoding, slots, 0)
         self._added = False
 
-    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
         """Add a prompt; its sampled tokens depend on its seed, not on other rows."""
         uniforms = None
         if self._sampled:
             uniforms = torch.rand(limit, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        self._waiting.append(Row(name, ids, limit, uniforms=uniforms))
+        self._waiting.append(Row(name, ids, limit, uniforms=uniforms, matcher=matcher))
 
     def step(self) -> list[Token]:
         """Prefill waiting prompts or generate a token for each row, in turns, so that neither has to wait for long."""
@@ -91,9 +92,9 @@ class OneRowDecoder:
         self._engine, self._network, self._decoding = engine, reader.network, decoding
         self._rows: deque[_Single] = deque()
 
-    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
         """Add a prompt; it waits for those before it."""
-        self._rows.append(_Single(name, ids, limit, self._tokens(ids, limit, seed)))
+        self._rows.append(_Single(name, ids, limit, self._tokens(ids, limit, seed, matcher)))
 
     def step(self) -> list[Token]:
         """Generate one more token of the oldest row; with likelihoods, all of its tokens come with the last one."""
@@ -121,6 +122,6 @@ class OneRowDecoder:
                 row.tokens.close()
         self._rows = deque(row for row in self._rows if row.name not in names)
 
-    def _tokens(self, ids: Sequence[int], limit: int, seed: int) -> Generator[int, None, None]:
+    def _tokens(self, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None) -> Generator[int, None, None]:
         decoding = Decoding(limit, self._decoding.temperature, self._decoding.top_p, seed)
-        yield from stream_tokens(self._network, ids, self._engine.stop_ids, limit, decoding)
+        yield from stream_tokens(self._network, ids, self._engine.stop_ids, limit, decoding, matcher)

@@ -25,7 +25,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "min_tokens": (), "ignore_eos": (), "stop_token_ids": (), "include_stop_str_in_output": (), "bad_words": (),
     "allowed_token_ids": (), "banned_tokens": (), "n_predict": (-1, -2), "num_predict": (-1, -2),
     # the form of an answer
-    "response_format": ({"type": "text"},), "format": (), "grammar": (), "json_schema": (), "guided_json": (),
+    "format": (), "grammar": (), "json_schema": (), "guided_json": (),
     "guided_regex": (), "guided_choice": (), "guided_grammar": (), "structured_outputs": (), "prediction": (),
     # tools and other sources
     "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),

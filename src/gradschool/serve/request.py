@@ -13,9 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, Va
 from gradschool.errors import nearest
 from gradschool.files import parse_json
 from gradschool.reasoning import PARTS
-from gradschool.records import Conversation, Decoding, Message
+from gradschool.records import Constraint, Conversation, Decoding, Message
 from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
 from gradschool.serve.http_errors import HTTPError
+from gradschool.serve.response_format import constraint_of
 
 MAX_STOPS = 16
 MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
@@ -36,6 +37,7 @@ class CompletionRequest:
     stop: tuple[str, ...] = ()
     stream: bool = False
     include_usage: bool = False
+    constraint: Constraint | None = None
 
     def decoding(self, default: Decoding) -> Decoding:
         """`default` with the changes of the request; a temperature without a seed draws a new seed."""
@@ -48,6 +50,7 @@ class CompletionRequest:
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
             seed=seed,
+            constraint=self.constraint or default.constraint,
         )
 
 
@@ -160,6 +163,7 @@ class _Body(_Strict):
     stop: Annotated[tuple[str, ...], BeforeValidator(_stops)] = ()
     stream: Annotated[bool | None, BeforeValidator(_flag)] = None
     stream_options: Annotated[_StreamOptions | None, BeforeValidator(_filled)] = None
+    response_format: Annotated[Constraint | None, BeforeValidator(constraint_of)] = None
 
 
 Body = TypeVar("Body", bound=_Body)
@@ -213,6 +217,7 @@ def _request(body: _Body, question: Conversation, max_tokens: int | None) -> Com
         stop=body.stop,
         stream=bool(body.stream),
         include_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
+        constraint=body.response_format,
     )
 
 

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from gradschool.errors import GradschoolError, nearest
+from gradschool.errors import GradschoolError, ModelError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.model.chat import varied_length
-from gradschool.records import Conversation, Message, Passage
+from gradschool.records import Constraint, Conversation, Message, Passage
 from gradschool.serve.abstaining import Abstained, decide
 from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
 from gradschool.serve.request import CompletionRequest
@@ -65,6 +65,8 @@ class ServedModel:
     def prompt(self, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
         """Retrieve passages and build the prompt; blocking. Raises HTTPError if it does not fit the context."""
         scheduler, recipe = self.base.scheduler, self.specialist.recipe
+        if request.constraint:
+            demand_constraint(self.specialist, request.constraint)
         refuse_long(request.question, scheduler)
         conversation, passages = self.specialist.conversation(request.question)
         tokens, ids = scheduler.tokens(conversation)
@@ -76,6 +78,15 @@ class ServedModel:
         decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=abstains)
         signals = self.specialist.relevance(request.question) if abstains else {}
         return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals), passages
+
+
+def demand_constraint(specialist: Specialist, constraint: Constraint) -> None:
+    """Raise HTTPError if the base cannot constrain answers as a request asks for."""
+    try:
+        specialist.engine.demand_constraint(constraint)
+    except ModelError as error:
+        text = f"response_format: {error.what} {error.why}"
+        raise HTTPError(400, text, param="response_format", code="invalid_value") from error
 
 
 def refuse_long(question: Conversation, scheduler: Scheduler) -> None:

@@ -1,0 +1,73 @@
+"""What an answer may be if decoding is constrained: one of several choices, or JSON that a schema allows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Between the items of JSON, and between key and value: as Python's `json.dumps` and most people write it, and dense.
+SPACED, DENSE = (", ", ": "), (",", ":")
+SHOWN = 8  # labels, or values of an enum
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """The answers that may be written: one of `choices` if there are any, else JSON that `json_schema` allows.
+
+    The schema is JSON text. Its key `x-guidance` holds llguidance's options for spaces between values.
+    """
+
+    choices: tuple[str, ...] = ()
+    json_schema: str = ""
+
+    def __str__(self) -> str:
+        """The constraint in a few words."""
+        return f"{len(self.choices)} labels" if self.choices else "a JSON schema"
+
+    def outline(self) -> str:
+        """The constraint in a line or two, for the user to check."""
+        if self.choices:
+            return f"{self}: {_listed(self.choices)}"
+        return f"JSON: {_outline(self.schema)}"
+
+    @property
+    def schema(self) -> Any:
+        """The JSON schema as a value, without llguidance's options; choices are strings of an enum."""
+        if self.choices:
+            return {"type": "string", "enum": list(self.choices)}
+        schema = json.loads(self.json_schema)
+        return {key: schema[key] for key in schema if key != "x-guidance"} if isinstance(schema, dict) else schema
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown = ", ".join(map(json.dumps, words[:SHOWN]))
+    return shown + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
+
+
+def _outline(schema: Any) -> str:
+    """A JSON schema in a few words; what is not usual is shown as it is."""
+    match schema:
+        case {"enum": [*values]}:
+            return f"one of {_listed(values)}" if len(values) <= SHOWN else f"one of {len(values)} values"
+        case {"anyOf": [*parts]}:
+            return " or ".join(map(_outline, parts))
+        case {"type": "array", "items": item}:
+            return f"[{_outline(item)}, …]"
+        case {"type": "object", "patternProperties": {**patterns}}:
+            return "{" + ", ".join(f"{keys}: {_outline(value)}" for keys, value in patterns.items()) + "}"
+        case {"type": "object", "properties": {**properties}}:
+            needed = schema.get("required", ())
+            pairs = (f"{key}{'' if key in needed else '?'}: {_outline(properties[key])}" for key in properties)
+            return "{" + ", ".join(pairs) + "}"
+        case {"type": str(kind)}:
+            return kind
+    return json.dumps(schema, ensure_ascii=False)
+
+
+def schema_constraint(schema: Any, spaces: tuple[str, str] | None = SPACED) -> Constraint:
+    """The constraint of a JSON schema; `spaces` separate items, and keys from values. None: any white space may."""
+    if isinstance(schema, dict):
+        item, key = spaces or DENSE
+        options = {"whitespace_flexible": spaces is None, "item_separator": item, "key_separator": key}
+        schema = {**schema, "x-guidance": options}
+    return Constraint(json_schema=json.dumps(schema, ensure_ascii=False))

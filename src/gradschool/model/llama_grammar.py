@@ -1,0 +1,33 @@
+"""Constraints on answers as llama.cpp and Ollama take them in a request."""
+
+import json
+from typing import Any
+
+from gradschool.records import Constraint
+
+
+def constraint_fields(constraint: Constraint | None) -> dict[str, Any]:
+    """The fields of a request that constrain its answer: a grammar in GBNF for choices, else a JSON schema.
+
+    llama.cpp's schemas have no patternProperties; such keys may have any name there.
+    """
+    if constraint is None:
+        return {}
+    if constraint.choices:
+        return {
+            "grammar": "root ::= " + " | ".join(json.dumps(text, ensure_ascii=False) for text in constraint.choices)
+        }
+    return {"json_schema": plain_schema(constraint.schema)}
+
+
+def plain_schema(schema: Any) -> Any:
+    """A schema whose keys by pattern are additional ones, of the same values."""
+    if isinstance(schema, list):
+        return [plain_schema(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: plain_schema(value) for key, value in schema.items() if key != "patternProperties"}
+    if isinstance(patterns := schema.get("patternProperties"), dict) and patterns:
+        values = [plain_schema(value) for value in patterns.values()]
+        plain["additionalProperties"] = values[0] if len(values) == 1 else {"anyOf": values}
+    return plain

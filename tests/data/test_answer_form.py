@@ -1,0 +1,74 @@
+"""Inferring what answers may be from the train examples."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gradschool.constraint import DENSE, SPACED, Constraint
+from gradschool.data.answer_form import inferred, schema_of, spaces_of
+from score_samples import examples
+
+
+def test_labels_become_choices() -> None:
+    assert inferred(examples(*["no", "yes", "none of these"] * 4)) == Constraint(("no", "none of these", "yes"))
+
+
+@pytest.mark.parametrize("answers", [["yes"] * 12, ["a b", "c"] * 4, [f"text {n}" for n in range(20)], ["{}"] * 12])
+def test_one_label_few_examples_and_free_texts_stay_free(answers: list[str]) -> None:
+    assert inferred(examples(*answers)) is None
+
+
+def test_json_becomes_a_schema_with_its_spaces() -> None:
+    rows = [{"topic": "ab"[n % 2], "who": f"person {n}", "sum": n / 2 if n % 3 else None} for n in range(12)]
+    constraint = inferred(examples(*(json.dumps(row) for row in rows)))
+    assert constraint
+    assert constraint.schema == {
+        "type": "object",
+        "properties": {
+            "topic": {"type": "string", "enum": ["a", "b"]},
+            "who": {"type": "string"},
+            "sum": {"anyOf": [{"type": "null"}, {"type": "number"}]},
+        },
+        "required": ["topic", "who", "sum"],
+        "additionalProperties": False,
+    }
+    assert json.loads(constraint.json_schema)["x-guidance"]["item_separator"] == ", "
+    assert constraint.outline() == 'JSON: {topic: one of "a", "b", who: string, sum: null or number}'
+
+
+def test_keys_that_are_not_in_one_order_may_be_in_any() -> None:
+    rows: list[dict[str, Any]] = [{"a": "x", "b.c": "y"}, {"b.c": "z", "a": "w"}, {"a": "only"}]
+    found = schema_of(rows)
+    assert found["patternProperties"] == {r"^(a|b\.c)$": {"type": "string"}}
+    assert "required" not in found
+
+
+def test_optional_keys_keep_their_place() -> None:
+    found = schema_of([{"a": 1, "c": 3}, {"b": 2, "c": 3}, {"a": 1, "b": 2}])
+    assert list(found["properties"]) == ["a", "b", "c"]
+    assert found["required"] == []
+
+
+def test_many_keys_are_values() -> None:
+    found = schema_of([{f"word {n}": n} for n in range(200)])
+    assert found == {"type": "object", "additionalProperties": {"type": "integer"}}
+
+
+def test_values_that_would_often_be_new_are_no_enum() -> None:
+    often, once = ["red", "green"] * 50, [f"colour {n}" for n in range(5)]
+    assert schema_of(often) == {"type": "string", "enum": ["green", "red"]}
+    assert schema_of(often + once) == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("write", "spaces"),
+    [
+        (lambda value: json.dumps(value), SPACED),
+        (lambda value: json.dumps(value, separators=DENSE), DENSE),
+        (lambda value: json.dumps(value, indent=2), None),
+    ],
+)
+def test_spaces_are_those_of_the_answers(write: Any, spaces: tuple[str, str] | None) -> None:
+    values = [{"a": n, "b": ["x", "y"]} for n in range(5)]
+    assert spaces_of([write(value) for value in values], values) == spaces
