@@ -37,7 +37,7 @@ from gradschool.model.chat import Chat
 from gradschool.model.engine import Continuation, TextLoss
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.opening import open_engine
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Score, Work
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Score, Work
 from gradschool.score.stats import bounds
 from gradschool.settings import Audit, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
@@ -131,6 +131,10 @@ class BaseOnce:
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream."""
         return self.engine.stream(conversation, decoding, adapter)
+
+    def demand_constraint(self, constraint: Constraint) -> None:
+        """Raise ModelError if the base cannot constrain answers so."""
+        self.engine.demand_constraint(constraint)
 
     def count_tokens(self, conversation: Conversation) -> int:
         """The number of tokens of a conversation."""

@@ -32,13 +32,14 @@ SCHEMA = schema_constraint(
         "additionalProperties": False,
     }
 )
+LIMIT = 160
 ASKED = tuple(
     (Message("user", text),)
     for text in ("Where is my card?", "I lost it", "Pay 10 euros to Ann, and then write to her about it", "a", "Why?")
 )
 
 
-def answers(engine: LocalEngine, constraint: Constraint, limit: int = 60, **options: Any) -> list[Answer]:
+def answers(engine: LocalEngine, constraint: Constraint, limit: int = LIMIT, **options: Any) -> list[Answer]:
     decoding = Decoding(limit, constraint=constraint, **options)
     found = dict(engine.answer(ASKED, decoding))
     return [found[position] for position in range(len(ASKED))]
@@ -59,11 +60,11 @@ def one_by_one(engine: LocalEngine, constraint: Constraint, question: Sequence[i
 @pytest.mark.parametrize("constraint", [LABELS, SCHEMA])
 def test_answers_are_those_of_the_reference_and_are_allowed(engine: LocalEngine, constraint: Constraint) -> None:
     for asked, answer in zip(ASKED, answers(engine, constraint), strict=True):
-        ids = one_by_one(engine, constraint, engine.chat.prompt_ids(asked), 60)
+        ids = one_by_one(engine, constraint, engine.chat.prompt_ids(asked), LIMIT)
         assert answer.text == engine.chat.decode([token for token in ids if token not in engine.stop_ids])
         assert (answer.stop, answer.new_tokens) == ("stop", len(ids))
         jsonschema.validate(answer.text if constraint.choices else json.loads(answer.text), constraint.schema)
-        streamed = "".join(engine.stream(asked, Decoding(60, constraint=constraint)))
+        streamed = "".join(engine.stream(asked, Decoding(LIMIT, constraint=constraint)))
         assert streamed == answer.text
 
 
@@ -75,7 +76,7 @@ def test_forced_tokens_are_read_in_one_pass(engine: LocalEngine, monkeypatch: py
         return hidden(ids, *rest)
 
     monkeypatch.setattr(type(engine.reader()), "hidden", lambda self, *arguments: counted(*arguments))
-    [(_, answer)] = engine.answer(ASKED[:1], Decoding(60, constraint=Constraint(("one long label", "other label"))))
+    [(_, answer)] = engine.answer(ASKED[:1], Decoding(LIMIT, constraint=Constraint(("one long label", "other label"))))
     assert answer.text in ("one long label", "other label")
     assert len(passes) <= 2 < answer.new_tokens  # the label is known after its first token
 
@@ -100,7 +101,7 @@ def test_generate_of_transformers_writes_the_same(engine: LocalEngine) -> None:
     prompts = [engine.chat.prompt_ids(asked) for asked in ASKED]
     for constraint in (LABELS, SCHEMA):
         matcher = engine.constrainer.matcher(constraint)
-        rows = generate(engine.network, prompts, engine.stop_ids, 60, Decoding(), matcher=matcher)
+        rows = generate(engine.network, prompts, engine.stop_ids, LIMIT, Decoding(), matcher=matcher)
         texts = [engine.chat.decode([token for token in row if token not in engine.stop_ids]) for row in rows]
         assert texts == [answer.text for answer in answers(engine, constraint)]
 

@@ -12,7 +12,7 @@ from gradschool.errors import DataError, ModelError
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
-from gradschool.records import Conversation, Note
+from gradschool.records import Constraint, Conversation, Decoding, Note
 from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
@@ -63,6 +63,22 @@ def test_the_prompt_rung_chooses_the_best_recipe_on_validation(tmp_path: Path) -
     ]
     assert max(score for _, score in candidate.tried) == candidate.validation
     assert sum(isinstance(event, Note) for event in events) == 4
+
+
+def test_each_recipe_is_also_tried_with_constrained_answers(tmp_path: Path) -> None:
+    """An engine that knows the label and writes a sentence is right if its answers are constrained."""
+    told = FakeEngine(
+        lambda asked: "even it is" if int(asked[-1].content.split()[1]) % 2 == 0 else "odd", constrains=True
+    )
+    labels = Constraint(("even", "odd"))
+    inputs = replace(inputs_of(tmp_path), constraint=labels)
+    candidate, _ = finish(base(Specialist(told, Recipe()), inputs))
+    assert candidate.recipe.decoding.constraint == labels and candidate.validation == 1.0
+    assert candidate.tried == (("no help", 0.5), ("constrained to 2 labels", 1.0))
+    candidate, _ = finish(prompt(Specialist(told, candidate.recipe), inputs))
+    assert [what for what, _ in candidate.tried[:2]] == ["instructions", "instructions + constrained to 2 labels"]
+    assert recipe_hash(candidate.recipe) != recipe_hash(replace(candidate.recipe, decoding=Decoding()))
+    assert TypeAdapter(Recipe).validate_python(TypeAdapter(Recipe).dump_python(candidate.recipe)) == candidate.recipe
 
 
 def test_of_equal_recipes_the_simplest_is_chosen(tmp_path: Path) -> None:

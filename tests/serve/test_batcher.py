@@ -14,6 +14,7 @@ import torch
 import made
 from gradschool.errors import GradschoolError, ModelError, ResourceError
 from gradschool.model.adapters import AdapterReaders
+from gradschool.model.constrained import Matcher
 from gradschool.model.decoding import Token
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
@@ -47,7 +48,7 @@ class Counting:
         self.error: Exception | None = None
         self.fails_above = 1 << 30
 
-    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
         self.rows[name] = (0, limit)
 
     def step(self) -> list[Token]:

@@ -1,11 +1,14 @@
 """Specialists of one base, queried with the openai package: same answers as without a server, at any concurrency."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Literal
 
 import openai
+import pydantic
 import pytest
 
 import made
@@ -72,6 +75,42 @@ def test_specialists_share_one_base(service: Service) -> None:
 def test_models_list_the_specialists(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == list(made.KINDS)
     assert client.models.retrieve("tuned").owned_by == "gradschool"
+
+
+class Booking(pydantic.BaseModel):
+    """What OpenAI's client asks for as a JSON schema, and parses."""
+
+    place: Literal["Hull", "Lisbon"]
+    people: int = pydantic.Field(ge=1, le=9)
+
+
+@pytest.mark.parametrize("kind", made.KINDS)
+def test_openais_structured_output_helper_gets_what_it_asks_for(client: openai.OpenAI, kind: str) -> None:
+    asked: Any = [{"role": "user", "content": "Book a table in Hull for three."}]
+    with ThreadPoolExecutor(4) as threads:
+        replies = [
+            threads.submit(client.chat.completions.parse, model=kind, messages=asked, response_format=Booking)
+            for _ in range(4)
+        ]
+        parsed = [reply.result().choices[0].message.parsed for reply in replies]
+    assert isinstance(parsed[0], Booking) and parsed == [parsed[0]] * 4
+    chunks = client.chat.completions.create(
+        model=kind, messages=asked, response_format={"type": "json_object"}, max_tokens=400, stream=True
+    )
+    [*_, last] = (events := [chunk.choices[0] for chunk in chunks])
+    if last.finish_reason == "stop":
+        assert isinstance(json.loads("".join(event.delta.content or "" for event in events)), dict)
+
+
+def test_a_schema_that_cannot_be_compiled_is_named(client: openai.OpenAI) -> None:
+    schema: Any = {"name": "x", "schema": {"not": {"type": "string"}}}
+    with pytest.raises(openai.BadRequestError, match="response_format: Answers cannot be constrained") as caught:
+        client.chat.completions.create(
+            model="tuned",
+            messages=[{"role": "user", "content": "Hi"}],
+            response_format={"type": "json_schema", "json_schema": schema},
+        )
+    assert caught.value.param == "response_format"
 
 
 def complete(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str, int, int, list[int]]:

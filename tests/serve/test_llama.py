@@ -1,5 +1,6 @@
 """Serving a GGUF file with llama.cpp: the same tokens and the same answers as the specialist."""
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ import pytest
 import made
 import small_job
 from finish import finish
+from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
 from gradschool.model.llama_engine import LlamaEngine, trained_context
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
-from gradschool.records import Answer, Conversation, Decoding, Message
+from gradschool.records import Answer, Constraint, Conversation, Decoding, Message
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
@@ -224,3 +226,22 @@ def test_conflicting_options_are_errors(package: Path, file: Path) -> None:
     ):
         result = small_job.run("serve", *arguments)
         assert result.exit_code == 2 and expected in result.stderr
+
+
+def test_constrained_answers_are_those_of_the_local_engine(engine: LocalEngine, service: Service) -> None:
+    llama = service.models["harbour"].specialist.engine
+    schema = {"type": "object", "properties": {"say": {"enum": ["yes", "no"]}}, "required": ["say"]}
+    for constraint in (
+        Constraint(('the "first" label', "another", "é\\n")),
+        schema_constraint({**schema, "additionalProperties": False}),
+        schema_constraint(
+            {"type": "object", "patternProperties": {"^(say)$": {"type": "boolean"}}, "maxProperties": 1}
+        ),
+    ):
+        decoding = Decoding(60, constraint=constraint)
+        ours, theirs = (dict(one.answer([QUESTION], decoding))[0] for one in (engine, llama))
+        if constraint.choices:
+            assert ours.text == theirs.text in constraint.choices
+        else:
+            assert json.loads(ours.text).keys() <= {"say"}, ours
+            assert theirs.text.startswith("{")

@@ -79,6 +79,7 @@ def _object(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 _any_of(sorted(counts)): schema_of([v for values in by_key.values() for v in values])
             },
             "additionalProperties": False,
+            "maxProperties": max(map(len, objects)),  # a key may be written twice
         }
     return {
         "type": "object",

@@ -66,11 +66,12 @@ def batches(lengths: Mapping[int, int], max_new_tokens: Mapping[int, int], size:
 
 
 @torch.inference_mode()
-def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood | None]:
+def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood]:
     """How likely the tokens of an answer are after their prompt, in one forward pass over both."""
     ids = torch.tensor([[*prompt, *answer]], device=network.device)
     before = torch.arange(len(prompt) - 1, ids.shape[1] - 1, device=network.device)
-    return likelihoods(logits_at(network, before, input_ids=ids)[0], ids[0, len(prompt) :])
+    found = likelihoods(logits_at(network, before, input_ids=ids)[0], ids[0, len(prompt) :])
+    return [one for one in found if one]  # all of them: without a constraint, any token may be
 
 
 def generate(
