@@ -1,13 +1,34 @@
 """What an answer may be if decoding is constrained: one of several choices, or JSON that a schema allows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 # Between the items of JSON, and between key and value: as Python's `json.dumps` and most people write it, and dense.
 SPACED, DENSE = (", ", ": "), (",", ":")
+MAX_DEPTH = 100  # of values within values, in a schema
+TOO_DEEP = f"the schema has more than {MAX_DEPTH} values within values"
 SHOWN = 8  # labels, or values of an enum
+
+
+def _demand_schema(text: str) -> str:
+    """The text of a schema, which others may have written; raises ValueError for no JSON, or for deep values."""
+    try:
+        level, depth = [json.loads(text)] if text else [], 0
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    while level := [one for value in level for one in _inside(value)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(TOO_DEEP)
+    return text
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +39,7 @@ class Constraint:
     """
 
     choices: tuple[str, ...] = ()
-    json_schema: str = ""
+    json_schema: Annotated[str, AfterValidator(_demand_schema)] = ""
 
     def __str__(self) -> str:
         """The constraint in a few words."""

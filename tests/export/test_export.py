@@ -29,7 +29,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
 from gradschool.package.forms import ExportRejected
-from gradschool.records import Message
+from gradschool.records import Constraint, Decoding, Message
 from gradschool.serve.over_http import over_http
 from gradschool.settings import MAX_DROP
 from gradschool.specialist import Recipe, Specialist
@@ -350,3 +350,18 @@ def test_what_a_modelfile_cannot_express_is_measured_and_reported(tmp_path: Path
     assert "nearest to each question" in text
     assert f"the Modelfile scores {exported.table[1].score.mean:.3f}" in text
     assert "MESSAGE" not in (exported.folder / "Modelfile").read_text()
+
+
+def test_an_export_of_constrained_answers_is_tested_with_them_and_says_how_to_ask(tmp_path: Path) -> None:
+    labels = Constraint(('yes, "at once"', "no", "ask a person"))
+    recipe = Recipe("Yes or no?", decoding=Decoding(constraint=labels))
+    options = ExportOptions(ship(tmp_path, recipe=recipe), "gguf", tmp_path / "out", number_format="f16")
+    exported, _ = finish(export(options, over_http))
+    assert [(one.form, one.sound) for one in exported.table] == [("served over HTTP", True), ("gguf f16", True)]
+    assert all(one.same_answers == len(QUESTIONS) for one in exported.table)
+    asked = json.loads((exported.folder / "constraint.json").read_text())
+    assert asked["llama.cpp"] == {"grammar": 'root ::= "yes, \\"at once\\"" | "no" | "ask a person"'}
+    assert asked["ollama"]["format"]["enum"] == asked["vllm"]["structured_outputs"]["choice"] == list(labels.choices)
+    card = (exported.folder / "README.md").read_text()
+    assert "constrained to 3 labels: " in card
+    assert 'json.loads(Path("constraint.json").read_text())["llama.cpp"]' in card

@@ -18,7 +18,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, fuse, lora_layers
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import pack
-from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
+from gradschool.records import Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.score.metric import FitText
 from gradschool.settings import Goal, Settings
@@ -71,7 +71,8 @@ def ship(
         for number, (_, layer) in enumerate(lora_layers(network)):
             generator = torch.Generator().manual_seed(number)
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
-    recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=24))
+    recipe = recipe or Recipe('Be "brief".')
+    recipe = replace(recipe, decoding=replace(recipe.decoding, max_new_tokens=24))
     if whole:
         fuse(network)
         network.save_pretrained(folder / "run" / "parts" / "weights")

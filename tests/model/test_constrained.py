@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from gradschool.constraint import DENSE, SPACED, Constraint, schema_constraint
 from gradschool.data.answer_form import schema_of
@@ -142,6 +143,18 @@ def test_the_inferred_schema_allows_what_it_was_inferred_from(
         ids = engine.tokenizer.encode(text, add_special_tokens=False)
         assert matcher.matcher.consume_tokens(ids), (text, constraint.json_schema)
         assert matcher.matcher.is_accepting()
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 5_000, '{"a": ' * 101 + "1" + "}" * 101, "nan"])
+def test_a_schema_of_others_that_is_no_json_or_too_deep_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Constraint).validate_python({"json_schema": text})
+
+
+@pytest.mark.parametrize("constraint", [Constraint(), Constraint(json_schema="3")])
+def test_constraints_that_allow_nothing_are_refused(engine: LocalEngine, constraint: Constraint) -> None:
+    with pytest.raises(ModelError, match="cannot be constrained"):
+        engine.demand_constraint(constraint)
 
 
 def test_constraints_do_not_change_the_hash_of_free_answers() -> None:

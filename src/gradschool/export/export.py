@@ -31,6 +31,7 @@ from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import PRIVATE, list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import name_base, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
+from gradschool.model.llama_grammar import request_fields
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.lora_gguf import write_lora_gguf
 from gradschool.package.bundle import open_verified
@@ -98,6 +99,8 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise ExportRejected(table)
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
+        if constraint := manifest.recipe.decoding.constraint:
+            write_json(folder / CONSTRAINT, request_fields(constraint))
         rows = list_of(FormResult).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": asdict(environment())})
     return Exported(output, tuple(table))
@@ -147,6 +150,7 @@ def check_gguf(engine: LocalEngine) -> None:
     read_vocabulary(engine.chat, embedding_rows(engine.network))
 
 
+CONSTRAINT = "constraint.json"  # fields of requests that constrain answers, by the program that answers
 Made = Work[tuple[Shipped, list[FormResult]]]
 
 

@@ -38,6 +38,10 @@ class Questions:
     decoding: Decoding
     cites: bool
 
+    def without_constraint(self) -> "Questions":
+        """The same questions for a server that constrains the answers itself."""
+        return replace(self, decoding=replace(self.decoding, constraint=None))
+
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
@@ -97,7 +101,8 @@ def replay_local(
 def replay_llama_cpp(form: str, server: LlamaCpp, questions: Questions, evidence: Evidence) -> Work[Replayed]:
     """Ask a GGUF file in llama.cpp through its chat API, and record the tokens of its prompts."""
     prompts = tuple(server.prompt_ids(asked) for asked in questions.asked)
-    replayed = yield from replay(form, server.engine(), questions, evidence)
+    engine = server.engine(questions.decoding.constraint)
+    replayed = yield from replay(form, engine, questions.without_constraint(), evidence)
     return replace(replayed, prompts=prompts)
 
 

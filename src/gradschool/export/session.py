@@ -110,7 +110,7 @@ def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:
     All answers are compared, also those that a specialist which may abstain does not give.
     """
     bare = tuple(example.question for example in session.evidence.examples)
-    questions = Questions(bare, ((),) * len(bare), session.questions.decoding, cites=False)
+    questions = Questions(bare, ((),) * len(bare), session.questions.decoding, cites=False).without_constraint()
     every = replace(session.specialist.recipe, abstention=None)
     with serve(replace(session.specialist, recipe=every)) as engine:
         after = yield from replay("served over HTTP", engine, questions, session.evidence)

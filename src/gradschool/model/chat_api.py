@@ -4,7 +4,7 @@ import os
 import random
 import re
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -56,10 +56,18 @@ class ChatApi:
     """A client of one model of one server. Raises RemoteError for failures that affect all questions.
 
     What the server refuses in a request is left out or replaced, in this and all later requests (`dialect`). Reasoning
-    is not part of an answer, and not counted in its length; `with_reasoning` turns this off.
+    is not part of an answer, and not counted in its length; `with_reasoning` turns this off. `fields` are added to each
+    request.
     """
 
-    def __init__(self, address: str, model: str, settings: Remote, with_reasoning: bool = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        settings: Remote,
+        with_reasoning: bool = False,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
         try:
             url = httpx.URL(address)
         except httpx.InvalidURL as error:
@@ -72,6 +80,7 @@ class ChatApi:
         url = url.copy_with(path=API_PATHS.sub("", url.path.rstrip("/")) or "/v1")
         self.address = str(url.copy_with(userinfo=b"")).rstrip("/")  # for display: without a password
         self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
+        self._named = {"model": model, **(fields or {})}
         self.dialect = Dialect()
         self._key = os.environ.get(settings.api_key_env, "")
         headers = PLAIN | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
@@ -232,7 +241,7 @@ class ChatApi:
             held=not self.form_known,
             most=dialect.characters(decoding),
         )
-        body = {"model": self.model, **dialect.body(conversation, decoding), "stream": True}
+        body = {**self._named, **dialect.body(conversation, decoding), "stream": True}
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
                 if response.status_code != 200:
@@ -319,7 +328,7 @@ class ChatApi:
         return self._client.base_url.host
 
     def _send(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        with self._client.stream("POST", "chat/completions", json={"model": self.model, **body}) as response:
+        with self._client.stream("POST", "chat/completions", json={**self._named, **body}) as response:
             return response.status_code, response.headers, whole(response, self.settings.timeout)
 
     def _refusal(self, refusal: Refusal, moved: str = "") -> str:

@@ -80,13 +80,15 @@ class Constrainer:
         return self._compiled(constraint).fresh()
 
     def _compile(self, constraint: Constraint) -> Matcher:
-        matcher = LLMatcher(self._tokenizer, grammar_of(constraint), log_level=0)
-        if matcher.is_error():
-            raise ModelError(
-                "Answers cannot be constrained to this JSON schema.",
-                shortened(matcher.get_error().splitlines()[0], MAX_REASON),
-                "use a simpler schema, or leave the answers free.",
-            )
+        try:
+            matcher = LLMatcher(self._tokenizer, grammar_of(constraint), log_level=0)
+            reason = matcher.get_error()
+        except ValueError as error:  # of a schema that is no object
+            reason = str(error)
+        if reason:
+            what = f"Answers cannot be constrained to {'these labels' if constraint.choices else 'this JSON schema'}."
+            fix = "use a simpler schema, or leave the answers free."
+            raise ModelError(what, shortened(reason.splitlines()[0], MAX_REASON), fix)
         return Matcher(matcher, self._stop_ids[0])
 
 

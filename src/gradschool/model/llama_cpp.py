@@ -27,7 +27,7 @@ from gradschool.model.remote import RemoteEngine
 from gradschool.model.rendering import MAX_GROWTH, MAX_TEXT, unusable_template
 from gradschool.model.sse import data_of, lines_of
 from gradschool.model.streamed import StreamError
-from gradschool.records import Conversation, Decoding
+from gradschool.records import Constraint, Conversation, Decoding
 from gradschool.settings import Remote
 
 MODEL = "specialist"
@@ -147,10 +147,10 @@ class LlamaCpp:
         assert self._process is not None
         return self._process.wait()
 
-    def engine(self) -> RemoteEngine:
-        """An engine over its chat API, which every other program uses too."""
+    def engine(self, constraint: Constraint | None = None) -> RemoteEngine:
+        """An engine over its chat API, which every other program uses too; a constraint is for all of its answers."""
         settings = Remote(timeout=ANSWER_SECONDS, retries=0, concurrency=1)
-        return RemoteEngine(self.address, MODEL, settings, with_reasoning=True)
+        return RemoteEngine(self.address, MODEL, settings, with_reasoning=True, fields=constraint_fields(constraint))
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """The tokens of a conversation, with the chat template in the file."""

@@ -1,9 +1,22 @@
-"""Constraints on answers as llama.cpp and Ollama take them in a request."""
+"""Constraints on answers as llama.cpp, Ollama and vLLM take them in a request."""
 
 import json
 from typing import Any
 
 from gradschool.records import Constraint
+
+
+def request_fields(constraint: Constraint) -> dict[str, Any]:
+    """The fields to add to a request, by the program that answers it.
+
+    Ollama writes a choice as a JSON string, in quotes.
+    """
+    vllm = {"choice": list(constraint.choices)} if constraint.choices else {"json": constraint.schema}
+    return {
+        "llama.cpp": constraint_fields(constraint),
+        "ollama": {"format": plain_schema(constraint.schema)},
+        "vllm": {"structured_outputs": vllm},
+    }
 
 
 def constraint_fields(constraint: Constraint | None) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
@@ -27,16 +28,24 @@ class RemoteEngine:
 
     `address` may omit /v1. The API key is read from the environment variable that `settings` names, and is never shown
     or saved. Token counts are estimates, except for those that the server returns with an answer. Reasoning is not part
-    of an answer, except `with_reasoning`: for servers of our own, whose answers are compared with local ones.
+    of an answer, except `with_reasoning`: for servers of our own, whose answers are compared with local ones. `fields`
+    are added to each request.
     """
 
     trains = False
     repeats_exactly = False  # servers may answer differently on another day
     chat = None
 
-    def __init__(self, address: str, model: str, settings: Remote | None = None, with_reasoning: bool = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        settings: Remote | None = None,
+        with_reasoning: bool = False,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
         self.settings = settings or Remote()
-        self.api = ChatApi(address, model, self.settings, with_reasoning)
+        self.api = ChatApi(address, model, self.settings, with_reasoning, fields)
         self.model = model
 
     @property
