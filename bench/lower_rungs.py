@@ -10,6 +10,7 @@ with its bounds and the seconds of each rung. Seconds depend on the load of the 
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ def main(names: Sequence[str], base_model: str, data: Path | None) -> None:
             print(f"== {name}", flush=True)
             known[name] = measure(name, base_model, data, screen)
             command = f"python -m bench.lower_rungs --base-model {base_model} --data DATA_DIR {' '.join(known)}"
-            write_json(file, {"command": command, "base": base_model, "jobs": known, "environment": environment()})
+            write_json(
+                file, {"command": command, "base": base_model, "jobs": known, "environment": asdict(environment())}
+            )
 
 
 if __name__ == "__main__":

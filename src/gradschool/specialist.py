@@ -44,17 +44,25 @@ class Recipe:
     # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
+    own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
 
     @classmethod
     def names(cls, *kinds: Mapping[str, str]) -> tuple[str, ...]:
         """The fields with one of these metadata: `FOLDER`, `FILE`."""
         return tuple(part.name for part in fields(cls) if part.metadata in kinds)
 
+    def showing(self, other: "Recipe") -> "Recipe":
+        """The same recipe with the examples of another one; those of `Recipe()` are none."""
+        return replace(
+            self, shots=other.shots, nearest=other.nearest, examples=other.examples, own_answers=other.own_answers
+        )
+
     def describe(self) -> str:
         """The recipe in a few words, for tables."""
         parts = ["task alone" if self.task_only else "instructions"] if self.instructions else []
         if self.shots:
-            parts.append(f"{self.shots} {'nearest' if self.nearest else 'fixed'} examples")
+            kind = "nearest" if self.nearest else "fixed"
+            parts.append(f"{self.shots} {kind} examples{' in its own words' * self.own_answers}")
         if self.passages:
             parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}")
         if self.adapter:

@@ -12,14 +12,14 @@ from finish import finish
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import lora_layers
-from gradschool.records import Decoding, Example, Message, Source, Step
+from gradschool.records import Constraint, Decoding, Example, Message, Source, Step
 from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import plan_for
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import MIN_EPOCHS
-from rung_inputs import VALIDATION, inputs_of
+from rung_inputs import TRAIN, VALIDATION, inputs_of
 
 QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
 
@@ -61,6 +61,19 @@ def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_pa
     assert not list(lora_layers(engine.network))
     after = engine.network.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_the_trained_base_is_also_tried_with_the_examples_shown_before_and_with_constrained_answers(
+    base: Path, tmp_path: Path
+) -> None:
+    inputs = replace(inputs_of(tmp_path, tune=QUICK), constraint=Constraint(("even", "odd")))
+    shown = Recipe(shots=2, nearest=True, examples=tuple(TRAIN[:4]), decoding=Decoding(max_new_tokens=8))
+    candidate, _ = finish(tune(Specialist(LocalEngine(base), shown), inputs))
+    names = {path.name.rpartition("-")[0] for path in (inputs.run.folder / "answers").iterdir()}
+    assert names == {"tune-validation", "tune", "tune-untuned"}
+    tried = len(list((inputs.run.folder / "answers").glob("tune-validation-*")))
+    assert tried in (4, 6)  # one or two states and the examples with the first one, free and constrained
+    assert candidate.recipe.decoding.constraint and candidate.validation >= 0.5  # a tiny base writes no label by itself
 
 
 def test_a_set_with_many_labels_gets_more_passes_than_as_many_other_rows(tmp_path: Path) -> None:

@@ -42,4 +42,4 @@ def add_modelfile(
 def alone(recipe: Recipe) -> Recipe:
     """The part of a recipe that a Modelfile can contain: no passages, and no examples chosen for each question."""
     fixed = replace(recipe, passages=0, index="")
-    return replace(fixed, shots=0, nearest=False, examples=()) if recipe.nearest else fixed
+    return fixed.showing(Recipe()) if recipe.nearest else fixed

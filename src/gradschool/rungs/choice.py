@@ -1,9 +1,10 @@
 """Choose among recipes that train nothing: on validation, then on train examples that none of them shows.
 
 A recipe has not seen the train examples that it does not show, so these are as good as validation examples to choose
-by. All recipes answer the validation questions; then each round asks the better half more questions (successive
-halving: Karnin, Koren, Somekh 2013, "Almost Optimal Exploration in Multi-Armed Bandits"; Jamieson, Talwalkar 2016).
-Recipes are compared in pairs, on the same questions. Further questions cost at most as many answers as validation did.
+by. All recipes answer the validation questions, or the best ones if there are many (narrow.py); then each round asks
+the better half more questions (successive halving: Karnin, Koren, Somekh 2013, "Almost Optimal Exploration in
+Multi-Armed Bandits"; Jamieson, Talwalkar 2016). Recipes are compared in pairs, on the same questions. Further questions
+cost at most as many answers as validation did.
 """
 
 import random
@@ -16,6 +17,7 @@ import numpy as np
 from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate
 from gradschool.records import Example, Note, Scored, Work
+from gradschool.rungs.narrow import narrowed
 from gradschool.rungs.rung import RungInputs, answer_gates, recipe_hash, scores_of, try_all
 from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -39,7 +41,8 @@ def choose(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung
 
     A recipe whose answers a gate rejects is chosen only if all are rejected.
     """
-    tried = yield from try_all(best, recipes, inputs, rung)
+    contesting = yield from narrowed(best, list(recipes), inputs, rung)
+    tried = yield from try_all(best, contesting, inputs, rung)
     rows = [list(scored) for _, scored in tried]
     unseen = unshown([recipe for recipe, _ in tried], inputs, MAX_ROUNDS * len(inputs.validation))
     hidden = frozenset(example.id for example in unseen)

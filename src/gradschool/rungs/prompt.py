@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradschool.data.instructions import instructions_of
+from gradschool.evaluate import evaluate
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.records import Example, Work
+from gradschool.records import Example, Message, Note, Work
 from gradschool.rungs.choice import choose
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made
-from gradschool.specialist import Recipe, Specialist
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made, recipe_hash
+from gradschool.specialist import Recipe, Specialist, specialist_of
 
 NAME = "prompt"
-FIXED_SETS = 2  # sets of fixed examples that are tried for each number of shots
+FIXED_SETS = 8  # sets of fixed examples that are tried for each number of shots
+OWN_ASKED = 32  # train questions that the base is asked, to show it answers of its own
 MAX_POOL = 2_000  # examples among which the nearest are searched
 LENGTH_QUANTILE = 0.9  # longer examples are not shown
 
@@ -22,7 +24,8 @@ LENGTH_QUANTILE = 0.9  # longer examples are not shown
 def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with the examples nearest to each question."""
     began = time.monotonic()
-    recipes = free_and_constrained(prompt_variants(best.recipe, inputs), inputs)
+    own = yield from own_right_answers(best, inputs)
+    recipes = free_and_constrained(prompt_variants(best.recipe, inputs, own), inputs)
     chosen = yield from choose(best, recipes, inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
@@ -39,13 +42,40 @@ def instruction_variants(recipe: Recipe, job: Job) -> list[Recipe]:
 
     After long guidelines a small base may lose track of the question and the passages.
     """
-    full = replace(recipe, instructions=instructions_of(job), task_only=False, shots=0, nearest=False, examples=())
+    full = replace(
+        recipe,
+        instructions=instructions_of(job),
+        task_only=False,
+        shots=0,
+        nearest=False,
+        own_answers=False,
+        examples=(),
+    )
     task = job.settings.task.strip()
     return [full, replace(full, instructions=task, task_only=True)] if task and job.settings.data.guidelines else [full]
 
 
-def prompt_variants(recipe: Recipe, inputs: RungInputs) -> Iterator[Recipe]:
-    """All prompts to try, simplest first."""
+def own_right_answers(best: Specialist, inputs: RungInputs) -> Work[list[Example]]:
+    """Train examples with the answers of the base in place of the ideal ones, where these are right.
+
+    A base follows examples in its own words more easily (Khattab et al. 2023, "DSPy: Compiling Declarative Language
+    Model Calls into Self-Improving Pipelines", arXiv:2310.03714). Right is what reaches the pass mark.
+    """
+    asked = short_enough(inputs.train)[:OWN_ASKED]
+    if not asked or not any(inputs.settings.prompt.shots):
+        return []
+    [*_, recipe] = free_and_constrained(instruction_variants(best.recipe, inputs.run.job)[:1], inputs)
+    answers = inputs.run.answers(f"{NAME}-own-{recipe_hash(recipe)[:12]}")
+    what, specialist = f"{NAME}: right answers of the base", specialist_of(best.engine, recipe)
+    rows = yield from evaluate(specialist, asked, inputs.measure, answers, what)
+    mark = inputs.settings.goal.pass_mark or 1.0
+    right = [(example, row.answer.text) for example, row in zip(asked, rows, strict=True) if row.value >= mark]
+    yield Note(f"{NAME}: the base answers {len(right)} of {len(asked)} train questions right with its instructions.")
+    return [replace(one, messages=(*one.question, Message("assistant", text))) for one, text in right]
+
+
+def prompt_variants(recipe: Recipe, inputs: RungInputs, own: Sequence[Example] = ()) -> Iterator[Recipe]:
+    """All prompts to try, simplest first; `own` are train examples with right answers of the base."""
     pool, without_examples = short_enough(inputs.train), instruction_variants(recipe, inputs.run.job)
     full = without_examples[0]
     for shots in sorted(set(inputs.settings.prompt.shots)):
@@ -58,6 +88,8 @@ def prompt_variants(recipe: Recipe, inputs: RungInputs) -> Iterator[Recipe]:
             yield replace(full, shots=shots, examples=tuple(varied(pool, shots, seed=number)))
         if inputs.settings.prompt.nearest:
             yield replace(full, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
+        if len(own) >= shots:
+            yield replace(full, shots=shots, examples=tuple(varied(own, shots, seed=0)), own_answers=True)
 
 
 def short_enough(examples: Sequence[Example]) -> list[Example]:

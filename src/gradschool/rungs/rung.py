@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import TypeAlias
 
 from gradschool.data.proof import VALIDATION_LEVEL
@@ -99,9 +100,13 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
 
 def on_validation(engine: Engine, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Scored]]:
     """The scored answers of a recipe to the validation questions; the run keeps them, and none is asked twice."""
-    answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
-    what = f"{rung}: trying {recipe.describe()}"
+    what, answers = f"{rung}: trying {recipe.describe()}", validation_answers(recipe, inputs, rung)
     return (yield from evaluate(specialist_of(engine, recipe), inputs.validation, inputs.measure, answers, what))
+
+
+def validation_answers(recipe: Recipe, inputs: RungInputs, rung: str) -> Path:
+    """The file of the run for the answers of a recipe to validation questions."""
+    return inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
 
 
 def free_and_constrained(recipes: Iterable[Recipe], inputs: RungInputs) -> Iterator[Recipe]:

@@ -98,12 +98,13 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
 def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
     """The recipe with which the student is trained and asked.
 
-    It shows no examples, which would cost tokens and are trained on anyway. Passages stay: facts belong in the index.
+    It shows no examples, which would cost tokens and are trained on anyway; `best_state` also tries the trained base
+    with them. Passages stay: facts belong in the index.
     A trained base ends its answers, so it may write as many tokens as the longest ideal answer has.
     """
     instructions = best.instructions or instructions_of(inputs.run.job)
     decoding = inputs.decoding or best.decoding
-    return replace(best, instructions=instructions, shots=0, nearest=False, examples=(), decoding=decoding)
+    return replace(best, instructions=instructions, decoding=decoding).showing(Recipe())
 
 
 def choose_rate(
@@ -136,8 +137,10 @@ def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: Rung
 
     Answers decide, not the loss, which also depends on how confident the network is.
     """
-    method = inputs.settings.tune.method
+    method, shown = inputs.settings.tune.method, best.recipe
     recipes = [with_training(before.student.recipe, folder, method) for folder in trained.folders]
+    if shown.shots:  # in addition to the training
+        recipes.append(recipes[0].showing(shown))
     tried = yield from try_all(best, free_and_constrained(recipes, inputs), inputs, NAME)
     states = [state_of(before, recipe, rows, inputs) for recipe, rows in tried]
     sound = [state for state in states if state.sound]
