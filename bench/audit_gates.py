@@ -147,11 +147,16 @@ class BaseOnce:
         return found
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         """How likely each text is as the beginning of the answer."""
-        compute = partial(self.engine.continuations, conversations, texts, adapter)
-        found: list[list[Continuation] | None] = self._once(adapter, (conversations, texts), compute)
+        compute = partial(self.engine.continuations, conversations, texts, adapter, ended=ended)
+        found: list[list[Continuation] | None] = self._once(adapter, (conversations, texts, ended), compute)
         return found
 
 

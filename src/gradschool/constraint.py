@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from gradschool.values import Real
+
 # Between the items of JSON, and between key and value: as Python's `json.dumps` and most people write it, and dense.
 SPACED, DENSE = (", ", ": "), (",", ":")
 MAX_DEPTH = 100  # of values within values, in a schema
@@ -35,20 +37,24 @@ def _inside(value: Any) -> Iterable[Any]:
 class Constraint:
     """The answers that may be written: one of `choices` if there are any, else JSON that `json_schema` allows.
 
-    The schema is JSON text. Its key `x-guidance` holds llguidance's options for spaces between values.
+    The schema is JSON text. Its key `x-guidance` holds llguidance's options for spaces between values. With a `bias`,
+    one number in nats for each choice, nothing is written: the choices are compared by their log-probability minus it.
     """
 
     choices: tuple[str, ...] = ()
+    bias: tuple[Real, ...] = ()
     json_schema: Annotated[str, AfterValidator(_demand_schema)] = ""
 
     def __str__(self) -> str:
         """The constraint in a few words."""
-        return f"{len(self.choices)} labels" if self.choices else "a JSON schema"
+        if not self.choices:
+            return "JSON of a schema"
+        return f"{'most probable' if self.bias else 'one'} of {len(self.choices)} labels"
 
     def outline(self) -> str:
         """The constraint in a line or two, for the user to check."""
         if self.choices:
-            return f"{self}: {_listed(self.choices)}"
+            return f"{len(self.choices)} labels: {_listed(self.choices)}"
         return f"JSON: {_outline(self.schema)}"
 
     @property

@@ -186,6 +186,11 @@ class Decoding:
     log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
     constraint: Constraint | None = field(default=None, repr=False)  # older runs have none in that hash
 
+    @property
+    def compares(self) -> bool:
+        """Whether labels are compared instead of being written."""
+        return self.constraint is not None and bool(self.constraint.bias)
+
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:

@@ -70,7 +70,7 @@ class Recipe:
         if self.weights:
             parts.append("own weights")
         if self.decoding.constraint:
-            parts.append(f"constrained to {self.decoding.constraint}")
+            parts.append(str(self.decoding.constraint))
         if self.abstention:
             parts.append("abstention")
         return " + ".join(parts) or "no help"

@@ -19,6 +19,7 @@ from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, UsageError
 from gradschool.files import parse_any_json
+from gradschool.model.signals import CONFIDENCE
 from gradschool.records import Answer, Conversation, Failure, Message
 from gradschool.settings import Data
 from gradschool.specialist import Specialist
@@ -55,11 +56,14 @@ class Question:
         """The answer as one JSON row; `failure` has the reason if there is no answer.
 
         If the specialist may abstain, `abstained` says whether it did; `draft` is the answer that it did not give.
+        `confidence` is that of a label that was compared with the others.
         """
         row: dict[str, Any] = {"id": self.id} if self.id is not None else {}
         row |= {"answer": answer.text, "stop": answer.stop}
         if answer.abstained is not None:
             row["abstained"] = answer.abstained
+        if CONFIDENCE in answer.signals:
+            row["confidence"] = answer.signals[CONFIDENCE]
         if answer.draft:
             row["draft"] = answer.draft
         if answer.citations:

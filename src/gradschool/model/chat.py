@@ -100,11 +100,16 @@ class Chat:
         """The tokens of a conversation, up to the start of the answer."""
         return self._encode(self._prompt_text(conversation))
 
-    def begun_ids(self, conversation: Conversation, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
-        """The tokens of a conversation up to the start of the answer, and those of each text as its beginning."""
-        prompt = self._prompt_text(conversation)
+    def begun_ids(
+        self, conversation: Conversation, texts: Sequence[str], ended: bool = False
+    ) -> tuple[list[int], list[list[int]]]:
+        """The tokens of a conversation up to the start of the answer, and those of each text as its beginning.
+
+        Texts that are `ended` are whole answers, with a stop token.
+        """
+        prompt, end = self._prompt_text(conversation), (self._stop_id,) if ended else ()
         start = self._encode(prompt)
-        return start, [self._continue(prompt, start, self._mark(text)) for text in texts]
+        return start, [[*self._continue(prompt, start, self._mark(text)), *end] for text in texts]
 
     def render(self, conversation: Conversation) -> Rendered:
         """The tokens of a conversation that ends with the answer to train on, and their loss mask.

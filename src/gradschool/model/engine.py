@@ -90,9 +90,14 @@ class Engine(Protocol):
         ...
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
-        """How likely each text is as the beginning of the answer to its conversation.
+        """How likely each text is as the beginning of the answer to its conversation, or as all of it if `ended`.
 
         None for a conversation that the chat template or the context length does not allow; raises ModelError if the
         engine cannot compute them.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 
+from gradschool.model.compared import compared
 from gradschool.model.engine import (
     Continuation,
     TextLoss,
@@ -53,6 +54,9 @@ class FakeEngine:
     ) -> Iterator[tuple[int, Answer]]:
         """Answer one after the other, in order."""
         refuse_adapter(adapter, "The fake engine")
+        if decoding.constraint and decoding.compares:
+            yield from compared(self, conversations, decoding.constraint)
+            return
         for position, conversation in enumerate(conversations):
             yield position, self._one(conversation, decoding)
 
@@ -83,7 +87,12 @@ class FakeEngine:
         return [TextLoss(sum(map(_word_nats, text.split())), len(text.split())) for text in texts]
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         """Losses by word as those of `text_losses`; a word is the most likely one if the answer has it there."""
         refuse_adapter(adapter, "The fake engine")

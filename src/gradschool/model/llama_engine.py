@@ -172,7 +172,12 @@ class LlamaEngine:
         raise _no_losses()
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         """Raises ModelError, as `text_losses` does."""
         raise _no_losses()

@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat, Unfit
+from gradschool.model.compared import compared
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.constrained import Constrainer, Matcher
 from gradschool.model.continuations import continuations
@@ -183,6 +184,11 @@ class LocalEngine:
             else:
                 yield position, too_long(len(ids), self.context_length)
 
+        if decoding.constraint and decoding.compares:
+            places, asked = list(prompts), [conversations[position] for position in prompts]
+            yield from ((places[n], one) for n, one in compared(self, asked, decoding.constraint, adapter))
+            return
+
         def some(waiting: Mapping[int, Sequence[int]], batch_size: int) -> Iterator[Completion]:
             limits = self._limits(waiting, decoding)
             return complete(reader, waiting, self.stop_ids, limits, decoding, batch_size, matcher=matcher)
@@ -194,6 +200,9 @@ class LocalEngine:
         """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
         reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
         refuse_too_long(len(prompt), self.context_length)
+        if decoding.compares:
+            yield from (answer.text for _, answer in self.answer([conversation], decoding, adapter))
+            return
         limit, text = self._limits({0: prompt}, decoding)[0], IncrementalDetokenizer(self.chat.decode)
         for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding, self.matcher(decoding)):
             if token not in self.stop_ids and (chunk := text.add(token)):
@@ -248,7 +257,12 @@ class LocalEngine:
         return [TextLoss(nat, count) for nat, count in zip(nats, counts, strict=True)]
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         """How likely each text is as the beginning of the answer; None for a conversation with texts that do not fit.
 
@@ -257,7 +271,7 @@ class LocalEngine:
         begun: dict[int, tuple[list[int], list[list[int]]]] = {}
         for position, (conversation, its) in enumerate(zip(conversations, texts, strict=True)):
             try:
-                prompt, ids = self.chat.begun_ids(conversation, its)
+                prompt, ids = self.chat.begun_ids(conversation, its, ended)
             except Unfit:
                 continue
             if its and all(own and len(prompt) + len(own) <= self.context_length for own in ids):

@@ -73,7 +73,12 @@ class RemoteEngine:
         raise _no_losses()
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         """Raises ModelError, as `text_losses` does."""
         raise _no_losses()

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MEAN, LOWEST, MARGIN, RELEVANCE = "mean log-probability", "lowest log-probability", "lowest margin", "relevance"
+CONFIDENCE = "confidence"
 SIGNALS = {  # what each one measures, in words
     MEAN: "the mean log-probability of its tokens",
     LOWEST: "the log-probability of its least likely token",
     MARGIN: "how much likelier its tokens are than the next best ones, at the closest of them",
     RELEVANCE: "the score of the best passage",
+    CONFIDENCE: "the probability of its label among all labels",
 }
 DIGITS = 6  # of a signal; more would only record rounding
 

@@ -10,6 +10,7 @@ from gradschool.records import Answer, ComparedBase, Gate, NumberFormat, RungRes
 from gradschool.run import REOPENED, Recorded, Run
 from gradschool.run_keys import BASES, CLIMB, FORMAT, SPLIT, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import Candidate, candidate_key
+from gradschool.score.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ class Facts:
         tested = self.tested
         packaged = [result for result in tested if self.manifest and result.rung == self.manifest.rung]
         return next(iter(packaged or tested[-1:]), None)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the chosen rung on validation, if it compares labels."""
+        candidate = self.candidates.get(self.chosen.rung) if self.chosen else None
+        return candidate.calibration if candidate else None
 
 
 def read_facts(run: Run) -> Facts:

@@ -19,7 +19,7 @@ from gradschool.model.weakened import weaken
 from gradschool.records import Gate, Message, Note, Work
 from gradschool.run_keys import Key
 from gradschool.rungs.rung import RungInputs, on_validation
-from gradschool.rungs.state import State, Untuned, audited, state_of
+from gradschool.rungs.state import State, Untuned, also_asked, audited, state_of
 from gradschool.rungs.training import NAME, Trained, local, train_specialist, with_training
 from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist
@@ -59,7 +59,8 @@ def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) ->
 
     Each of them costs an answer to every validation question and another audit; the notes say what it scored.
     """
-    state = yield from audited(training.before, state, inputs)
+    before = yield from also_asked(training.before, [state.recipe], inputs)
+    state = yield from audited(before, state, inputs)
     tried: list[tuple[str, float]] = []
     rejected = {gate.name for gate in state.gates if not gate.held}
     for name, mitigate, only_for in MITIGATIONS:
@@ -69,7 +70,7 @@ def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) ->
         if recipe is None:
             continue
         rows = yield from on_validation(training.best.engine, recipe, inputs, NAME)
-        other = yield from audited(training.before, state_of(training.before, recipe, rows, inputs), inputs)
+        other = yield from audited(before, state_of(before, recipe, rows, inputs), inputs)
         tried.append((name, mean(rows)))
         result = "no gate rejects it" if other.sound else "rejected too"
         yield Note(f"tune: {name}: {mean(rows):.3f} on validation instead of {mean(state.rows):.3f}; {result}.")

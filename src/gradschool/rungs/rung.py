@@ -16,6 +16,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Abstention, Constraint, Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Run
 from gradschool.run_keys import Key
+from gradschool.score.calibration import Calibration, calibration_of
 from gradschool.score.judge import mean
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
@@ -52,6 +53,7 @@ class Candidate:
     tokens_trained: int = 0
     advice: tuple[str, ...] = ()  # remedies that the rung measured
     abstention: Abstention | None = None  # when it abstains, if the job allows that
+    calibration: Calibration | None = None  # on validation, if it compares labels
     highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
     @property
@@ -109,11 +111,16 @@ def validation_answers(recipe: Recipe, inputs: RungInputs, rung: str) -> Path:
     return inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
 
 
+def with_constraint(recipe: Recipe, constraint: Constraint | None) -> Recipe:
+    """The same recipe with answers that are constrained so; None leaves them free."""
+    return replace(recipe, decoding=replace(recipe.decoding, constraint=constraint))
+
+
 def free_and_constrained(recipes: Iterable[Recipe], inputs: RungInputs) -> Iterator[Recipe]:
     """Each recipe with free answers and, if the job's answers allow it, with constrained ones."""
     for recipe in recipes:
         for constraint in dict.fromkeys((None, inputs.constraint)):
-            yield replace(recipe, decoding=replace(recipe.decoding, constraint=constraint))
+            yield with_constraint(recipe, constraint)
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
@@ -138,6 +145,7 @@ def made(
         tried=tuple(tried),
         gates=(*gates, *answer_gates(rows)),
         seconds=time.monotonic() - began,
+        calibration=calibration_of(rows),
         highest=highest(rows),
     )
 

@@ -1,17 +1,18 @@
 """A saved state of a training as a candidate: its answers to the validation questions, and its gates."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from gradschool.audit.audit import audit
 from gradschool.audit.subject import Subject
 from gradschool.evaluate import evaluate
+from gradschool.files import sha256_of
 from gradschool.gates.forgetting import general_texts
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import STATE_GATES, run_gates
 from gradschool.model.engine import TextLoss
 from gradschool.records import Constraint, Gate, Scored, Work
-from gradschool.rungs.rung import RungInputs, free_and_constrained
+from gradschool.rungs.rung import RungInputs, free_and_constrained, with_constraint
 from gradschool.score.rules import read_rules
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -46,13 +47,21 @@ class Untuned:
 
 def untuned(student: Specialist, inputs: RungInputs) -> Work[Untuned]:
     """Ask the student before its training; answers are kept, and none is asked twice."""
-    sample, rows = inputs.validation[:UNTUNED_SAMPLE], {}
-    for recipe in free_and_constrained([student.recipe], inputs):
-        constraint = recipe.decoding.constraint
-        answers = inputs.run.answers("tune-untuned" + "-constrained" * bool(constraint))
-        asked = specialist_of(student.engine, recipe)
+    before = Untuned(student, {}, student.text_losses(general_texts()))
+    return (yield from also_asked(before, free_and_constrained([student.recipe], inputs), inputs))
+
+
+def also_asked(before: Untuned, recipes: Iterable[Recipe], inputs: RungInputs) -> Work[Untuned]:
+    """The student before its training, asked with the constraints of these recipes too."""
+    rows, student = dict(before.rows), before.student
+    for constraint in dict.fromkeys(recipe.decoding.constraint for recipe in recipes):
+        if constraint in rows:
+            continue
+        name = f"-{sha256_of(asdict(constraint))[:8]}" if constraint else ""  # earlier versions had free answers only
+        asked = specialist_of(student.engine, with_constraint(student.recipe, constraint))
+        sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers(f"tune-untuned{name}")
         rows[constraint] = yield from evaluate(asked, sample, inputs.measure, answers, "tune: without training")
-    return Untuned(student, rows, student.text_losses(general_texts()))
+    return replace(before, rows=rows)
 
 
 def state_of(before: Untuned, recipe: Recipe, rows: Sequence[Scored], inputs: RungInputs) -> State:

@@ -42,23 +42,26 @@ async def _replay(chunks: Sequence[TextChunk], finished: Finished) -> AnswerStre
 
 
 class WholeAnswers:
-    """Another scheduler, except that answers which need signals come whole from the engine, in a thread."""
+    """Another scheduler, except that some answers come whole from the engine, in a thread: labels that are compared.
+
+    Those which need signals come whole too, unless the scheduler has `signals`.
+    """
 
     failure = ""
 
-    def __init__(self, engine: Engine, scheduler: Scheduler) -> None:
-        self._engine, self._scheduler = engine, scheduler
+    def __init__(self, engine: Engine, scheduler: Scheduler, threads: int | None = None, signals: bool = False) -> None:
+        self._engine, self._scheduler, self._signals = engine, scheduler, signals
         self.at_once, self.context_length = scheduler.at_once, scheduler.context_length
         self.max_token = scheduler.max_token
-        self._threads = ThreadPoolExecutor(self.at_once, "gradschool-whole")
+        self._threads = ThreadPoolExecutor(threads or self.at_once, "gradschool-whole")
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The tokens of a prompt."""
         return self._scheduler.tokens(conversation)
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
-        """Stream an answer, in one chunk if its signals are needed."""
-        if not prompt.decoding.log_probs:
+        """Stream an answer, in one chunk if it is a compared label, or if its signals are needed."""
+        if not (prompt.decoding.compares or (prompt.decoding.log_probs and not self._signals)):
             async with contextlib.aclosing(self._scheduler.answer(prompt)) as events:
                 async for event in events:
                     yield event

@@ -161,7 +161,10 @@ def scheduler_of(
 ) -> Scheduler:
     """The scheduler for the specialists of one base."""
     if local := local_engine(engine):
-        return LocalScheduler(local, specialists, at_once, context_length)
+        scheduler = LocalScheduler(local, specialists, at_once, context_length)
+        if any(one.recipe.decoding.compares for one in specialists):  # one thread: each would use all cores
+            return WholeAnswers(engine, scheduler, threads=1, signals=True)
+        return scheduler
     if isinstance(engine, LlamaEngine):
         return LlamaScheduler(engine)
     if isinstance(engine, RemoteEngine):

@@ -1,0 +1,52 @@
+"""Try to compare labels instead of writing them, and correct what the base prefers whatever the question is.
+
+A base finds some labels likelier than others before it has read a question. Two estimates of that are tried, and none:
+- contextual: the mean probability of each label after texts without content (Zhao et al. 2021, "Calibrate Before Use:
+  Improving Few-Shot Performance of Language Models", arXiv:2102.09690);
+- batch: its mean probability over questions (Zhou et al. 2023, "Batch Calibration: Rethinking Calibration for
+  In-Context Learning and Prompt Engineering", arXiv:2309.17249); of train questions, whose answers are not used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradschool.errors import ModelError
+from gradschool.model.compared import label_log_probs, normalized
+from gradschool.records import Conversation, Message, Note, Work
+from gradschool.rungs.rung import RungInputs, Tried, try_all, with_constraint
+from gradschool.specialist import Specialist, specialist_of
+
+WITHOUT_CONTENT = ("N/A", "[MASK]", "-")
+QUESTIONS = 32  # of train, for batch calibration
+DIGITS = 4  # of a bias
+
+
+def with_compared(best: Specialist, written: Tried, inputs: RungInputs, rung: str) -> Work[list[Tried]]:
+    """A recipe with its validation answers, and the same recipe with compared labels, if the job has labels."""
+    if not inputs.constraint or not inputs.constraint.choices:
+        return [written]
+    recipe, labels = written[0], inputs.constraint.choices
+    specialist = specialist_of(best.engine, with_constraint(recipe, None))
+    shown = {example.id for example in recipe.examples} if not recipe.nearest else set[str]()
+    questions = [example.question for example in inputs.train if example.id not in shown][:QUESTIONS]
+    try:
+        biases = [
+            [0.0] * len(labels),
+            preferred(specialist, labels, [(Message("user", text),) for text in WITHOUT_CONTENT]),
+            preferred(specialist, labels, questions),
+        ]
+    except ModelError as error:
+        yield Note(f"{rung}: labels are not compared by their probability. {error.what}", "detail")
+        return [written]
+    recipes = [with_constraint(recipe, replace(inputs.constraint, bias=tuple(bias))) for bias in biases if bias]
+    return [written, *(yield from try_all(best, recipes, inputs, rung))]
+
+
+def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> list[float]:
+    """The logarithm of each label's mean probability among the labels; empty if no question could be read."""
+    asked = [specialist.conversation(question)[0] for question in questions]
+    read = label_log_probs(specialist.engine, asked, labels, specialist.recipe.adapter)
+    shares = [np.exp(normalized(one)) for one in read if one is not None]
+    return np.log(np.mean(shares, axis=0)).round(DIGITS).tolist() if shares else []

@@ -1,0 +1,84 @@
+"""Compared labels as a candidate, and the correction of what a base prefers."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finish import finish
+from gradschool.errors import ModelError
+from gradschool.model.engine import Continuation
+from gradschool.model.fake import FakeEngine
+from gradschool.records import Constraint, Conversation
+from gradschool.rungs.base import base
+from gradschool.rungs.comparing import preferred
+from gradschool.specialist import Recipe, Specialist
+from rung_inputs import TRAIN, VALIDATION, inputs_of
+
+LABELS = Constraint(("even", "odd"))
+
+
+class Prefers(FakeEngine):
+    """Knows the answer by one nat, and likes "even" better by three whatever it is asked; it writes that alone."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: "even", constrains=True)
+
+    def continuations(
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
+    ) -> list[list[Continuation] | None]:
+        assert ended
+        return [[Continuation((self._nats(asked, label),), (True,)) for label in texts[0]] for asked in conversations]
+
+    def _nats(self, asked: Conversation, label: str) -> float:
+        words = asked[-1].content.split()
+        right = len(words) > 1 and (label == "even") == (int(words[1]) % 2 == 0)
+        return 5.0 - right - 3.0 * (label == "even")
+
+
+def test_the_preference_of_the_base_is_corrected(tmp_path: Path) -> None:
+    inputs = replace(inputs_of(tmp_path), constraint=LABELS)
+    candidate, _ = finish(base(Specialist(Prefers(), Recipe()), inputs))
+    constraint = candidate.recipe.decoding.constraint
+    assert constraint and constraint.bias and candidate.validation == 1.0
+    assert candidate.recipe.describe() == "most probable of 2 labels"
+    tried = [score for what, score in candidate.tried if "most probable" in what]
+    assert tried[0] == 0.5 and 1.0 in tried[1:]  # without a correction, and with both of them
+
+
+def test_batch_calibration_is_the_mean_probability_of_each_label() -> None:
+    specialist = Specialist(Prefers(), Recipe())
+    found = preferred(specialist, LABELS.choices, [example.question for example in VALIDATION])
+    even = np.mean([1 / (1 + np.exp(-3 - (1 if n % 2 == 0 else -1))) for n in range(6)])
+    assert found == pytest.approx(np.log([even, 1 - even]), abs=1e-4)
+
+
+def test_json_and_bases_without_probabilities_compare_nothing(tmp_path: Path) -> None:
+    class Silent(FakeEngine):
+        def continuations(self, *arguments: object, **options: object) -> None:  # type: ignore[override]
+            raise ModelError("It cannot.")
+
+    for engine, constraint in ((Silent(constrains=True), LABELS), (FakeEngine(), None)):
+        inputs = replace(inputs_of(tmp_path / str(bool(constraint))), constraint=constraint)
+        candidate, _ = finish(base(Specialist(engine, Recipe()), inputs))
+        assert not any("most probable" in what for what, _ in candidate.tried)
+
+
+def test_shown_examples_are_not_questions_of_the_calibration(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Watching(Prefers):
+        def continuations(self, conversations, texts, adapter="", *, ended=False):  # type: ignore[no-untyped-def]
+            asked.extend(conversation[-1].content for conversation in conversations)
+            return super().continuations(conversations, texts, adapter, ended=ended)
+
+    inputs = replace(inputs_of(tmp_path), constraint=LABELS)
+    finish(base(Specialist(Watching(), Recipe(shots=1, examples=(TRAIN[10],))), inputs))
+    assert TRAIN[11].last_user in asked and TRAIN[10].last_user not in asked
