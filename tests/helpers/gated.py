@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.engine import TextLoss
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding
 from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
 from gradschool.specialist import Recipe, Specialist
@@ -68,6 +68,9 @@ class GatedEngine:
         yield "first "
         while not self.given_up.wait(0.005):
             yield "more "
+
+    def demand_constraint(self, constraint: Constraint) -> None:
+        self.fake.demand_constraint(constraint)
 
     def count_tokens(self, conversation: Conversation) -> int:
         return self.fake.count_tokens(conversation)

@@ -14,9 +14,9 @@ from gated import PATIENCE
 from gradschool.errors import UsageError
 from gradschool.model.local import LocalEngine
 from gradschool.model.remote import RemoteEngine
-from gradschool.model.signals import MEAN
+from gradschool.model.signals import CONFIDENCE, MEAN
 from gradschool.package.llama_runtime import refuse_abstention
-from gradschool.records import Abstention, Decoding, Message
+from gradschool.records import Abstention, Constraint, Decoding, Message
 from gradschool.serve.loading import scheduler_of
 from gradschool.serve.server import running
 from gradschool.serve.service import ServedBase, ServedModel, Service
@@ -160,3 +160,30 @@ def test_llama_cpp_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="careful abstains"):
         refuse_abstention("careful", RULE)
     refuse_abstention("bold", None)
+
+
+def test_compared_labels_are_served_as_they_are_without_a_server(base: Path) -> None:
+    """With abstention and without, beside a specialist that writes, and for requests with a schema of their own."""
+    engine = LocalEngine(base)
+    labels = Constraint(("card", "card arrival", "lost", "none of these"), bias=(0.0, 0.1, 0.2, -0.3))
+    decoding = Decoding(max_new_tokens=12, constraint=labels)
+    rule = Abstention(CONFIDENCE, 0.5, "Ask Mara.")
+    questions = [SURE, UNSURE, "Where is my card?", "a", "I have lost it"]
+    recipes = {
+        "labels": Recipe(decoding=decoding),
+        "careful": Recipe(decoding=decoding, abstention=rule),
+        "writes": Recipe(decoding=Decoding(max_new_tokens=12)),
+    }
+    with running(served(engine, recipes)) as address, httpx.Client(base_url=address, timeout=PATIENCE) as client:
+        for name, recipe in recipes.items():
+            alone = dict(Specialist(engine, recipe).answer([(Message("user", text),) for text in questions]))
+            for position, text in enumerate(questions):
+                response = ask(client, text, name)
+                assert response.status_code == 200, response.text
+                [choice] = response.json()["choices"]
+                assert choice["message"]["content"] == alone[position].text
+                assert (choice["finish_reason"] == "content_filter") == (alone[position].abstained is True)
+        schema = {"name": "x", "schema": {"type": "string", "enum": ["yes", "no"]}}
+        own = ask(client, SURE, "labels", response_format={"type": "json_schema", "json_schema": schema})
+        assert own.status_code == 200, own.text
+        assert own.json()["choices"][0]["message"]["content"] in ('"yes"', '"no"')
