@@ -44,6 +44,7 @@ OTHERS = {  # files without a docstring
     "report/bases.html.j2": "The part of the report page that compares several bases.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
+    "report/calibration.html.j2": "The section of the report about the confidence of compared labels.",
     "report/coverage.html.j2": "The section of the report about a specialist that abstains: the risk-coverage curve.",
     "report/page.html.j2": "The template of a run's HTML report.",
     "report/style.css": "The styles of the report page, for screens and for print.",
