@@ -35,6 +35,7 @@ ACROSS_MODULES = {
     "test_patterns.py": "every regular expression of the project",
     "test_old_specialist.py": "a specialist and a run of an earlier version",
     "test_resume.py": "climbs that are killed and resumed",
+    "test_special_files.py": "pipes, sockets and devices in the place of every file that can be named",
     "test_together.py": "a climb under torchrun",
 }
 

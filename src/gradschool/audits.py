@@ -11,6 +11,7 @@ from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import GradschoolError, UsageError
 from gradschool.files import read_json
+from gradschool.job import demand_named, settings_of_base
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
 from gradschool.model.kinds import ADAPTER, BASE_KEY
@@ -49,6 +50,8 @@ def audit_specialist(
     `train` are the examples that it was trained on; without them, those of its run are read if that is here. `requests`
     is a file of further harmful requests. Raises UsageError for a folder that is neither.
     """
+    if requests:
+        demand_named("--requests", str(requests), requests)
     subject = yield from (_of_adapter(path, base) if is_adapter(path) else _of_specialist(path, base))
     if train:
         examples = check(read_examples(train, Data())).examples
@@ -73,7 +76,7 @@ def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
             f"Its {ADAPTER} names none.",
             "name it: --base FOLDER.",
         )
-    engine: Engine = yield from open_engine(Settings(base_model=name), Path(), packaged=True)
+    engine: Engine = yield from open_engine(settings_of_base(name), Path(), packaged=True)
     yield Note(f"{path} is an adapter: it is asked without instructions, over {engine.identity.name}.")
     return Subject(
         specialist=Specialist(engine, Recipe(adapter=str(path))), engine=engine, max_forgetting=Tune().max_forgetting

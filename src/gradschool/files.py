@@ -91,6 +91,7 @@ def new_file(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
 def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """The path of a temporary file that then replaces `path`, as in `new_file`: for libraries that open files."""
     with disk_errors(path):
+        demand_replaceable(path)
         make_folder(path.parent)
         temporary = temporary_file(path)
         try:
@@ -102,8 +103,16 @@ def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
             raise
 
 
+def demand_replaceable(path: Path) -> None:
+    """Raise UsageError for a pipe, a device or a socket: a file would take its place, also that of /dev/null."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        why = "A file is to be written there, and it would take its place."
+        raise UsageError(f"{path} is a pipe, a device or a socket.", why, "name a file.")
+
+
 def demand_writable(path: Path) -> None:
     """Raise an error unless a file can be written at a path, its folders made; before the work whose result it gets."""
+    demand_replaceable(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", "A file is to be written there.", "name a file, which may be in it.")
     place = next(place for place in path.absolute().parents if place.exists())
@@ -208,10 +217,15 @@ def open_file(path: Path) -> IO[bytes]:
         raise
 
 
-def read_file(path: Path) -> bytes:
-    """The content of a file; raises OSError as `open_file`."""
+def read_file(path: Path, most: int | None = None) -> bytes:
+    """The content of a file, or its first bytes; raises OSError as `open_file`.
+
+    It is what the file holds now: one that grows may have no end, nor do some files in which a system describes itself,
+    whose size is 0.
+    """
     with open_file(path) as file:
-        return file.read()
+        size = os.fstat(file.fileno()).st_size
+        return file.read(size if most is None else min(size, most))
 
 
 def read_json(path: Path) -> Any:
@@ -337,8 +351,10 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     digest = hashlib.sha256()
     with open_file(path) as file:
-        while block := file.read(HASH_BLOCK):
+        left = os.fstat(file.fileno()).st_size  # as in `read_file`
+        while block := file.read(min(left, HASH_BLOCK)):
             digest.update(block)
+            left -= len(block)
     return digest.hexdigest()
 
 

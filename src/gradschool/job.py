@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gradschool.errors import UsageError, nearest
+from gradschool.errors import DataError, UsageError, nearest
 from gradschool.files import parse_toml, read_file
 from gradschool.options import RENAMED
 from gradschool.preparation import PREPARED, Preparation
@@ -75,6 +75,22 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None, overrides_f
             "rename it, or write a job.toml next to it.",
         )
     return Job(name, folder, _settings(str(path), written, overrides or {}, overrides_from))
+
+
+def settings_of_base(name: str, **more: Any) -> Settings:
+    """The settings of a base by the name that a user or a file of others gives; UsageError if it cannot be one."""
+    return _settings("the name of the base", {"base_model": name, **more}, {}, "")
+
+
+def demand_named(key: str, name: str, path: Path) -> None:
+    """Raise DataError unless a setting names a file or a folder; before hours of work, since it is read later."""
+    if not (path.is_file() or path.is_dir()):
+        special = path.exists()
+        raise DataError(
+            f"{key} = {name!r}: {path} {'is a pipe, a device or a socket' if special else 'does not exist'}.",
+            "" if special else "The path is relative to the job's folder.",
+            "name a file or a folder, or remove the key." if special else "correct it, or remove the key.",
+        )
 
 
 def demand_prepared(job: Job) -> None:

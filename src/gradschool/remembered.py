@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from gradschool.durable import replace_file
 from gradschool.errors import DamagedError, ResourceError, reason_of
-from gradschool.files import disk_errors, new_file
+from gradschool.files import disk_errors, new_file, read_file
 
 T = TypeVar("T")
 DAMAGED = ".damaged"  # at the end of the name of a file that was put aside
@@ -40,7 +40,7 @@ class Remembered(Generic[T]):
         try:
             if path.exists() and not path.is_file():  # to read a pipe would never end
                 raise self._unreadable("It is not a file.")
-            return self.form.validate_json(path.read_bytes())
+            return self.form.validate_json(read_file(path))
         except FileNotFoundError:
             return self.empty
         except OSError as error:

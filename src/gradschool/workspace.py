@@ -19,7 +19,7 @@ from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.files import hash_of, write_lines
 from gradschool.incumbent import Compared, compared, find_incumbent, incumbent_files, incumbent_hash, without_answer
-from gradschool.job import Job, demand_prepared
+from gradschool.job import Job, demand_named, demand_prepared
 from gradschool.model.engine import Engine
 from gradschool.model.opening import format_of, is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
@@ -286,13 +286,12 @@ def check_job(job: Job) -> None:
             "Quantized layers cannot be sharded over several.",
             "start the climb without torchrun, or leave quantization out.",
         )
-    for key, name in (("documents", data.documents), ("guidelines", data.guidelines), ("others", data.others)):
-        if name and not job.path(name).exists():
-            raise DataError(
-                f"data.{key} = {name!r}: {job.path(name)} does not exist.",
-                "The path is relative to the job's folder.",
-                "correct it, or remove the key.",
-            )
+    named = {f"data.{key}": getattr(data, key) for key in ("documents", "guidelines", "others")}
+    for key, name in (named | {"audit.harmful_requests": job.settings.audit.harmful_requests}).items():
+        if name:
+            demand_named(key, name, job.path(name))
+    if (name := job.settings.ground.embedder) and job.path(name).exists():  # or it is a Hub id
+        demand_named("ground.embedder", name, job.path(name))
 
 
 def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:

@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, data, mean_nats, question
 from gradschool.errors import DataError, ModelError
+from gradschool.files import read_file
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import RefusalChange
 from gradschool.gates.safety import answers, odds
@@ -162,7 +163,7 @@ def _further(subject: Subject, requests: Requests) -> Work[None]:
     """Report the change on the user's own requests in a note; no gate uses them, because they are not reviewed."""
     assert subject.requests
     try:
-        lines = subject.requests.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_file(subject.requests).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"The further requests cannot be read: {subject.requests}.",

@@ -135,6 +135,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             if error.filename is None:
                 raise
             raise _reported(_refused(error)) from None
+        except RuntimeError as error:  # what `Path.resolve` makes of links that lead to each other
+            if not isinstance(cause := error.__context__, OSError) or cause.filename is None:
+                raise
+            raise _reported(_refused(cause)) from None
         except UnicodeEncodeError as error:
             if not BYTE.search(error.object[error.start : error.end]):
                 raise

@@ -24,6 +24,7 @@ from gradschool.cli.app import (
     write_issues,
 )
 from gradschool.cli.lines import escape, say
+from gradschool.files import demand_writable, write_text
 from gradschool.job import Job, read_job
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def check(
     from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
 
+    if issues:
+        demand_writable(issues)
     allow_hosts(allow_host)
     try:
         with Screen(err if as_json else out, verbose) as screen:
@@ -152,12 +155,12 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write one self-contained HTML page about a run: the ladder, the losses, answers side by side, failures, cost."""
-    from gradschool.files import write_text
     from gradschool.report.page import page
     from gradschool.run import Run
     from gradschool.runs import summary_of
 
     path, opened = output or run / "report.html", Run.open(run)
+    demand_writable(path)
     write_text(path, page(opened))
     if as_json:
         print_json({"written": str(path), "run": summary_of(run)})

@@ -10,7 +10,8 @@ import typer
 from gradschool.cli.app import AsJson, command, err, out, print_json, write_issues
 from gradschool.cli.lines import command_line, escape, say
 from gradschool.errors import DataError, GradschoolError, UsageError
-from gradschool.settings import Data, Purpose, Settings
+from gradschool.files import demand_writable
+from gradschool.settings import Data, Purpose
 
 if TYPE_CHECKING:
     from gradschool.prepare.guidelines import Guideline
@@ -69,6 +70,7 @@ def prepare(
     if pass_mark is not None and not 0 < pass_mark <= 1:
         raise UsageError(f"--pass-mark {pass_mark}: a pass mark is between 0 and 1.", "", "give 0.8, for example.")
     from gradschool.cli.screen import Screen
+    from gradschool.job import settings_of_base
     from gradschool.model.hosts import named_by_user
     from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
@@ -80,10 +82,12 @@ def prepare(
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
     check_inputs(sources, others or (), guidelines, into)
+    if issues:
+        demand_writable(issues)
     named_by_user(writer)
     console = err if as_json else out
     with Screen(console) as screen, _written(issues, screen.warnings):
-        engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
+        engine = screen.follow(open_engine(settings_of_base(writer), Path())) if writer else None
         options = PrepareOptions(
             purpose=purpose,
             authors=tuple(author or ()),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradschool import files
 from gradschool.data.columns import detect
 from gradschool.data.encoding import Line, Unreadable, decode
 from gradschool.data.formats import NoConversation, as_text, plain
@@ -112,6 +113,9 @@ def _kind(argument: str) -> str:
         return "standard input"
     if os.path.isfile(argument):  # noqa: PTH113 - false, not an error, for texts that are too long for a path
         return "file"
+    if os.path.exists(argument) and not os.path.isdir(argument):  # noqa: PTH110, PTH112
+        why = "Nothing is read from a pipe or a device that is named."
+        raise UsageError(f"{argument} is not a file.", why, f"pipe the questions into this command; {ONE_WORD}.")
     if os.path.isdir(argument):  # noqa: PTH112
         why = "Questions are texts, or files of questions."
         raise UsageError(f"{argument} is a folder.", why, f"name its files; {ONE_WORD}.")
@@ -128,7 +132,7 @@ def read_file(path: Path, data: Data | None = None) -> list[Question]:
             reader = RowReader(data or Data())
             found = list(_of_rows(rows(path, str(path), "workbook", "", reader.data), reader))
         else:
-            found = read_questions([decode(path.read_bytes())[0]], data, str(path))
+            found = read_questions([decode(files.read_file(path))[0]], data, str(path))
     except (Unreadable, OSError) as error:
         why = f"The system reports: {error.strerror}." if isinstance(error, OSError) else f"The reason: {error}"
         raise DataError(f"{path} cannot be read.", why, "name a file of text, JSON lines or a table.") from error

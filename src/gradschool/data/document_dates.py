@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradschool.data.date_lines import NO_PLACE, date_line
 from gradschool.data.dates import iso_date
+from gradschool.files import read_file
 
 HEAD = 1 << 16  # bytes of a web page in which its date is looked for
 FIRST_YEAR = 1000
@@ -55,7 +56,7 @@ def document_date(path: Path, text: str, suffix: str) -> str:
         properties = _in_archive(path)
         stated += [properties] if suffix == ".epub" else []
     elif suffix == ".pdf":
-        created = PDF_CREATED.search(path.read_bytes())
+        created = PDF_CREATED.search(read_file(path))
         properties = "-".join(part.decode() for part in created.groups()) if created else ""
     found = IN_NAME.search(path.name)
     own = found and not NO_PLACE.search(re.sub(r"[\W_]+", " ", path.name[: found.start()]))

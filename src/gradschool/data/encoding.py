@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gradschool.errors import DataError
-from gradschool.files import open_file
+from gradschool.files import read_file
 
 MAX_LINE = 8 << 20  # characters; a longer line is a missing line break, not an example
 MAX_CELL = 1 << 20  # characters of a cell; more is a quote that is never closed
@@ -103,8 +103,7 @@ def open_text(path: Path, name: str) -> Iterator[TextIO]:
     `name` is what the user calls the file. Raises DataError if it is missing, empty, unreadable or binary.
     """
     try:
-        with open_file(path) as raw:
-            encoding = _encoding_of_examples(raw.read(HEAD), name)
+        encoding = _encoding_of_examples(read_file(path, HEAD), name)
         with path.open(encoding=encoding, errors=_errors(encoding), newline="") as file:
             yield file
     except FileNotFoundError as error:

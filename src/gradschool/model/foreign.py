@@ -8,8 +8,9 @@ from typing import Any
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.errors import ModelError
-from gradschool.files import sha256
+from gradschool.files import read_file, sha256
 
+SYSTEM = ("/proc", "/sys")
 CHILD = "gradschool.model.tokenizer_child"
 LIMITS = Limits(seconds=20, seconds_per_mb=2, memory=4_000_000_000, waiting=300.0)
 MAX_FILE, MAX_CONFIG = 200_000_000, 20_000_000  # bytes; the largest known tokenizers have 35 MB
@@ -79,12 +80,15 @@ def _names(value: Any) -> list[str]:
 
 
 def refuse_special(folder: Path) -> None:
-    """Raise ModelError for a pipe, a device or a socket among the files of a model: to read it may never end."""
+    """Raise ModelError for what is no file of a model, such as a pipe or a device: to read it may never end.
+
+    Nor may a file in which the system describes itself, to which a link can lead.
+    """
     for path in sorted(folder.iterdir()):
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.exists() and (not (path.is_file() or path.is_dir()) or _of_system(path)):
             raise ModelError(
-                f"{path} is not a file.",
-                "It is a pipe or a device, and a model has files only.",
+                f"{path} is not a file of a model.",
+                "It is a pipe or a device, or leads to a file of the system.",
                 "download the model again.",
             )
 
@@ -105,10 +109,14 @@ def check_tokenizer(folder: Path, limits: Limits = LIMITS) -> None:
         _try(file, sha256(file), limits)
 
 
+def _of_system(path: Path) -> bool:
+    return any(path.resolve().is_relative_to(place) for place in SYSTEM)
+
+
 @lru_cache(maxsize=64)  # a process opens the same base several times
 def _try(file: Path, digest: str, limits: Limits) -> None:
     """Raise ModelError if a tokenizer.json, whose content has this hash, cannot be used within the limits."""
-    content = file.read_bytes()
+    content = read_file(file)
     try:
         for _ in replies(CHILD, {}, content, limits):
             pass

@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from gradschool.errors import ModelError
+from gradschool.files import read_file
 
 REPOSITORY = re.compile(r"(model|dataset|space)s--(.+)")  # the name of its folder in the cache
 PARTS = ("snapshots", "refs", "blobs", ".no_exist")  # folders in that of a repository
@@ -35,7 +36,7 @@ def snapshot(repository: Path, revision: str) -> Path:
     folder = repository / "snapshots"
     snapshots = sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
     reference = repository / "refs" / revision
-    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    commit = read_file(reference).decode().strip() if reference.is_file() else revision
     chosen = [one for one in snapshots if one.name == commit] or (snapshots if revision == "main" else [])
     if len(chosen) == 1:
         return chosen[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError, ResourceError, nearest
-from gradschool.files import open_file, read_json
+from gradschool.files import open_file, read_file, read_json
 from gradschool.model.gguf_cache import FILE, UNFINISHED, converted, unfinished
 from gradschool.model.gguf_file import SUFFIX, GgufFile, gguf_name, read_gguf
 from gradschool.model.named import NAMED
@@ -126,7 +126,7 @@ def _lm_studio_folders() -> Iterator[Path]:
     with suppress(OSError, RuntimeError):
         home, homes = Path.home(), [Path(one).expanduser() for one in LM_STUDIO]
         with suppress(OSError, ValueError):
-            homes.insert(0, Path((home / LM_STUDIO_POINTER).read_text(encoding="utf-8").strip()))
+            homes.insert(0, Path(read_file(home / LM_STUDIO_POINTER).decode().strip()))
         for one in homes:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 yield Path(read_json(one / "settings.json")["downloadsFolder"])

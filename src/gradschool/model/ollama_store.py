@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError, nearest
-from gradschool.files import read_json, sha256
+from gradschool.files import read_file, read_json, sha256
 from gradschool.model.ollama import ollama_server
 
 HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
@@ -181,4 +181,4 @@ def _text(file: Path | None) -> str:
             "Its SHA-256 is not the one in its name.",
             "fetch the model again with `ollama pull`.",
         )
-    return file.read_text(encoding="utf-8", errors="replace").strip()
+    return read_file(file).decode(errors="replace").strip()

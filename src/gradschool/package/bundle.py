@@ -31,6 +31,7 @@ from gradschool.files import (
     write_lines,
     write_text,
 )
+from gradschool.job import settings_of_base
 from gradschool.model.engine import Engine, Runtime
 from gradschool.model.folders import refusal
 from gradschool.model.gguf_file import gguf_at
@@ -71,7 +72,7 @@ from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
 from gradschool.run_keys import BASES
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
-from gradschool.settings import BUILT_IN, Settings
+from gradschool.settings import BUILT_IN
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
@@ -234,7 +235,7 @@ def open_base_or_specialist(path: Path, base_model: str | None = None, runtime: 
             "give one of them.",
         )
     llama = runtime == "llama"
-    engine: Engine = yield from llama_base(path) if llama else open_engine(Settings(base_model=str(path)), Path())
+    engine: Engine = yield from llama_base(path) if llama else open_engine(settings_of_base(str(path)), Path())
     yield Note(f"{path} is a base model: it answers without instructions, examples and documents.")
     return Specialist(engine, Recipe())
 
@@ -247,9 +248,9 @@ def open_verified(
     recipe, base = recipe_of(folder, manifest), manifest.base
     # A GGUF file in it is found by its hash, as elsewhere.
     carried = str((folder / BASE).resolve()) if manifest.holds(f"{BASE}/config.json") else ""
-    settings = Settings(
+    settings = settings_of_base(
         # Weights of its own replace the base.
-        base_model=recipe.weights or base_model or carried or (yield from _place_of(manifest, folder)),
+        recipe.weights or base_model or carried or (yield from _place_of(manifest, folder)),
         model=manifest.model,
         revision=base.revision or None,
         quantization="nf4" if base.bits else None,

@@ -16,6 +16,7 @@ from gradschool.data.documents import TEXT_SUFFIXES
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.data.numbered import is_named, is_numbered
 from gradschool.errors import DataError
+from gradschool.files import read_file
 from gradschool.prepare.archives import OFFICE, is_archive, unpack
 from gradschool.prepare.transcripts.captions import NO_SPEAKERS, has_speakers, is_captions
 from gradschool.prepare.transcripts.read import is_transcript
@@ -154,8 +155,7 @@ def kind_of(path: Path) -> Found:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could block forever
             raise Unreadable("not a plain file")
-        with path.open("rb") as file:
-            head = file.read(HEAD)
+        head = read_file(path, HEAD)
     except OSError as error:
         raise Unreadable(f"the system says: {error.strerror}") from error
     if not head.strip():

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from gradschool.errors import TrustError, UsageError, nearest
+from gradschool.files import read_file
 from gradschool.records import Example, Message, Source
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.trust import is_trusted_code
@@ -81,7 +82,7 @@ def _load(path: Path) -> ModuleType:
     sys.modules[unique] = module  # dataclasses and pickle look their module up by name
     try:
         # Not by the import system: its cache overlooks changes within one second.
-        exec(loader.source_to_code(path.read_bytes(), str(path)), module.__dict__)
+        exec(loader.source_to_code(read_file(path), str(path)), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
         raise UsageError(

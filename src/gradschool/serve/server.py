@@ -15,11 +15,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gradschool.errors import UsageError
+from gradschool.files import read_file
 from gradschool.serve.app import make_app
 from gradschool.serve.service import Service
 
 KEY_ENV = "GRADSCHOOL_API_KEY"
 MIN_KEY_LENGTH = 16  # characters
+MAX_KEY_FILE = 4_096  # bytes read of a file with a key
 HEADER_SECONDS = 10.0  # to receive the headers of a request, from its connection or its first byte on
 CLOSE_SECONDS = 5  # after the grace period, until open connections are closed
 
@@ -31,7 +33,7 @@ def read_key(variable: str, file: Path | None) -> str:
     short or the file cannot be read.
     """
     try:
-        key = file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable, "").strip()
+        key = read_file(file, MAX_KEY_FILE).decode().strip() if file else os.environ.get(variable, "").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The key file {file} cannot be read.", f"{error}.", "write the key into it.") from error
     origin = str(file) if file else variable
