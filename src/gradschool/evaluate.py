@@ -17,6 +17,7 @@ from gradschool.records import Answer, Decoding, Example, Note, Progress, SavedA
 from gradschool.score.judge import complete, score_each
 from gradschool.score.metric import FittedMetric, FitText, Metric
 from gradschool.score.metrics import find_metrics
+from gradschool.score.time_limit import demand_small_fit
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
 
@@ -181,6 +182,7 @@ def measure_of(goal: Goal, folder: Path, examples: Sequence[Example], file: Path
             "It holds the texts of the fit; earlier versions did not write it.",
             "delete done/package.json in the folder of the run and resume the run: both then hold the texts.",
         )
+    demand_small_fit(file.stat().st_size)
     texts = read_rows(file, FitText)
     for metric in measure.unfitted:
         measure = measure.replaced(metric, metric.fit([text for text in texts if text.metric == metric.name]))

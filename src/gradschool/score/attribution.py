@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from gradschool.score.time_limit import demand_time
 from gradschool.score.tokens import TOKEN, frequent_tokens
 
 FREQUENT_WORDS = 150  # function words
@@ -37,6 +38,7 @@ def held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str])
     values = _features(texts).fit_transform(texts).tocsr()
     folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))))
     for seen, left_out in folds.split(texts, labels, groups):
+        demand_time()
         if len(set(truth[seen])) == 2:
             scores[left_out] = _regression().fit(values[seen], truth[seen]).decision_function(values[left_out])
     return scores

@@ -1,4 +1,4 @@
-"""A limit of time for scoring the answers in a run: rules and texts of others may need any."""
+"""A limit of time for scoring the answers in a run: rules, texts of others and the fit of a metric may need any."""
 
 import math
 import time
@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from gradschool.errors import ResourceError
 
 SECONDS = 60.0  # of processor time, for all answers in a run; a thousand answers usually take less than one
+MAX_FIT = 2_000_000  # bytes of texts to which a metric is fitted within that time; some 2,000 letters
 _end: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
@@ -22,11 +23,21 @@ def scoring_within() -> Iterator[None]:
     except OutOfTime:
         raise ResourceError(
             f"Scoring them takes more than {seconds:g} s of processor time.",
-            "Rules with slow patterns, or very long texts, can take any time.",
+            "Rules with slow patterns, very long texts, or a metric that is fitted anew, can take any time.",
             "score the specialist on examples of your own: gradschool score.",
         ) from None
     finally:
         _end.reset(token)
+
+
+def demand_small_fit(size: int) -> None:
+    """Raise ResourceError if texts of so many bytes are too many to fit a metric to them within the limit."""
+    if size > MAX_FIT and _end.get() < math.inf:
+        raise ResourceError(
+            f"Their metric is not fitted anew: its texts have {size / 1e6:,.0f} MB.",
+            f"At most {MAX_FIT / 1e6:g} MB are, because that takes time.",
+            "score the specialist on examples of your own: gradschool score.",
+        )
 
 
 class OutOfTime(Exception):

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from gradschool.data.normalize import word_count
 from gradschool.score.forgeries import Forgery, disordered_texts
 from gradschool.score.readings import ENDINGS, Counts, Reading, Values
+from gradschool.score.time_limit import demand_time
 from gradschool.score.tokens import TOKEN
 
 WORST = (0.05, 0.1, 0.2, 0.4, 1.0)  # fractions of the tokens, those that fit worst, whose means count
@@ -74,6 +75,7 @@ def learn_order(texts: Sequence[str], groups: Sequence[str], others: Sequence[st
     left_out: dict[tuple[str, ...], list[Counts]] = {}
     rows = []
     for one in judged:
+        demand_time()
         key = tuple(sorted({whose[number] for number in one.sources}))
         if key not in left_out:
             own = [text for group in key for text in members[group]]
