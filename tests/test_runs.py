@@ -225,6 +225,18 @@ def test_a_run_that_was_allowed_is_still_one_of_someone_else(two: list[Path], mo
     assert "is not compared with always answering" in summary_of(two[0]).doubt
 
 
+def test_a_package_with_another_adapter_than_that_of_its_rung_is_reported(
+    whole: small_job.Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(whole.run, tmp_path / "run"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
+    assert not summary_of(run).doubt
+    adapter = run / "specialist" / "adapter" / "adapter_model.safetensors"
+    adapter.write_bytes(adapter.read_bytes()[:-1] + b"!")
+    reseal(run / "specialist")
+    assert "the adapter in its package is not that of the rung tune" in summary_of(run).doubt
+
+
 @pytest.mark.parametrize("floors", ["[]", '[{"kind": "nearest", "values": {}}]', "lower"])
 def test_floors_of_a_run_of_others_are_scored_again_when_it_is_resumed(
     floors: str, two: list[Path], monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,10 @@
 """Whether the result of a run follows from its own saved answers: anyone can write a record that says passed."""
 
 from dataclasses import fields
+from pathlib import Path
 
 from gradschool.errors import GradschoolError
-from gradschool.files import read_rows
+from gradschool.files import hash_tree, is_inside, read_rows
 from gradschool.package.manifest import EVIDENCE, EXAMPLES, Manifest, ScoreSummary
 from gradschool.records import Example, Report, RungResult, Verdict
 from gradschool.report.claims import not_proven, other_bounds, other_score, taken_over
@@ -49,7 +50,7 @@ def doubt(facts: Facts) -> str:
     try:
         with scoring_within():
             answers = _answers(facts, chosen.rung) or _report(facts, chosen.rung, chosen.report, own)
-        return answers or _package(facts, chosen) or ("" if own else taken_over(chosen))
+        return answers or _package(facts, chosen, own) or ("" if own else taken_over(chosen))
     except (GradschoolError, OSError) as error:
         what = error.what if isinstance(error, GradschoolError) else str(error)
         return f"the answers cannot be scored again: {what.rstrip('.')}"
@@ -62,7 +63,7 @@ def _verdict(result: RungResult, held: bool) -> Verdict:
     return "failed" if rejected else result.report.verdict
 
 
-def _package(facts: Facts, chosen: RungResult) -> str:
+def _package(facts: Facts, chosen: RungResult, own: bool) -> str:
     """Why the package is not of this result; empty if it is."""
     manifest, report = facts.manifest, chosen.report
     assert report is not None and manifest is not None
@@ -70,6 +71,8 @@ def _package(facts: Facts, chosen: RungResult) -> str:
         return f"its package says another score than the result of the rung {chosen.rung}"
     if (manifest.verdict == "passed") != chosen.passed:
         return f"its package says {manifest.verdict}, and the result of the rung {chosen.rung} does not"
+    if not own and (part := _other_content(facts, chosen.rung, manifest)):
+        return f"the {part} in its package is not that of the rung {chosen.rung}"
     if other := _other_recipe(facts, chosen.rung, manifest):
         return f"its package has another recipe than the rung {chosen.rung}: {', '.join(other)}"
     if manifest.recipe.abstention != (report.coverage.abstention if report.coverage else None):
@@ -90,6 +93,22 @@ def _other_recipe(facts: Facts, rung: str, manifest: Manifest) -> list[str]:
     parts = [name for name in Recipe.names(FOLDER) if bool(getattr(ours, name)) != manifest.holds(f"{name}/")]
     shown = read_rows(facts.run.specialist / EXAMPLES, Example) if recipe.shots else []
     return [*other, *parts, *(["examples"] if recipe.shots and shown != list(ours.examples) else [])]
+
+
+def _other_content(facts: Facts, rung: str, manifest: Manifest) -> str:
+    """The part of a package whose files are not those that its run has made; empty if there is none, or they are gone.
+
+    Configs are left out: in a package, they name no places.
+    """
+    if (candidate := facts.candidates.get(rung)) is None:
+        return ""
+    for part in Recipe.names(FOLDER):
+        named = getattr(candidate.recipe, part)
+        if named and Path(named).is_dir() and is_inside(Path(named), facts.run.folder):
+            made = hash_tree(Path(named))
+            if any(manifest.hashes.get(f"{part}/{name}") != made[name] for name in made if not name.endswith(".json")):
+                return part
+    return ""
 
 
 def _answers(facts: Facts, rung: str) -> str:
