@@ -1,6 +1,7 @@
 """The server process: addresses, API keys and graceful shutdown."""
 
 import contextlib
+import json
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import made
 import small_job
 from gated import PATIENCE, GatedEngine, service_over
 from gradschool.errors import UsageError
-from gradschool.serve.server import KEY_ENV, MIN_KEY_LENGTH, Server, bind, read_key, url
+from gradschool.serve.server import KEY_ENV, MIN_KEY_LENGTH, Server, bind, read_key, running, url
 from gradschool.serve.service import Limits
 
 KEY = "k" * MIN_KEY_LENGTH
@@ -172,3 +173,27 @@ def test_command_reports_usage_errors(echo: Path, tmp_path: Path) -> None:
         result = small_job.run("serve", *arguments)
         assert result.exit_code == 2
         assert expected in result.stderr
+
+
+NO_HTTP = {
+    "no request line": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two lengths": b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    "a chunk without a size": b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+    b"\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n",
+    "a header of 200,000 bytes": b"GET /health HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 200_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", NO_HTTP)
+def test_what_is_not_http_is_answered_with_an_error_in_json(what: str) -> None:
+    with running(service_over(GatedEngine())) as address:
+        place = address.removeprefix("http://").partition(":")
+        with socket.create_connection((place[0], int(place[2])), timeout=PATIENCE) as client:
+            with contextlib.suppress(OSError):  # it may be refused before all of it is sent
+                client.sendall(NO_HTTP[what])
+            head, _, body = client.recv(1 << 16).partition(b"\r\n\r\n")
+        assert b" 400 " in head.split(b"\r\n")[0] and b"application/json" in head
+        assert json.loads(body)["error"]["type"] == "invalid_request_error"
+        assert httpx.get(f"{address}/health").json() == {"status": "ok"}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gradschool.errors import UsageError
 from gradschool.files import read_file
 from gradschool.serve.app import make_app
+from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.service import Service
 
 KEY_ENV = "GRADSCHOOL_API_KEY"
@@ -132,6 +134,17 @@ class TimedHTTPProtocol(H11Protocol):
         """The client disconnected: stop the timer."""
         super().connection_lost(exc)
         self._stop_timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP with an error in OpenAI's format; a client that gets an answer already gets no more.
+
+        `msg` is what the protocol says.
+        """
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = json.dumps(HTTPError(400, msg).body()).encode()
+            head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+            self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n\r\n".encode() + body)
+        self.transport.close()
 
     def _update_timer(self) -> None:
         """Run the timer only while headers are being received."""
