@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 
 import gradschool
-from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError
+from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError, UsageError
 from gradschool.files import (
     PRIVATE,
     append_line,
@@ -393,3 +393,14 @@ def test_json_of_others_is_read_within_bounds() -> None:
     parsing = re.compile(r"\bjson\.loads?\(")
     sources = Path(gradschool.__file__).parent.rglob("*.py")
     assert {path.stem for path in sources if parsing.search(path.read_text())} == own
+
+
+def test_a_folder_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="already exists"), new_folder(tmp_path / "made", replace=False) as folder:
+        (folder / "file").write_text("second")
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "file").write_text("first")
+    assert tree(tmp_path) == {"made/file": b"first"}
+    with new_folder(tmp_path / "other", replace=False) as folder:
+        (folder / "file").write_text("alone")
+    assert (tmp_path / "other" / "file").read_text() == "alone"

@@ -1,5 +1,6 @@
 """Every option and setting that names a file: a pipe, a socket or a device is refused, neither read nor replaced."""
 
+import hashlib
 import inspect
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 import small_job
 from gradschool import cli
+from gradschool.files import read_file, sha256
 from gradschool.options import flag_of, options
 from small_job import Whole
 
@@ -199,3 +201,11 @@ def test_a_loop_of_links_is_an_error(here: Path) -> None:
     (here / "loop").symlink_to("loop")
     job = small_job.write_job(here / "job")
     assert "loop" in ended(2, "climb", str(job), "--run", "loop")
+
+
+def test_a_file_is_read_as_far_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_file(tmp_path / "file", 3) == b"123" and read_file(tmp_path / "file", 9) == b"12345"
+    if Path("/proc/self/pagemap").exists():  # a file with 8 bytes for each possible page of memory
+        assert read_file(Path("/proc/self/pagemap")) == b""
+        assert sha256(Path("/proc/self/pagemap")) == hashlib.sha256().hexdigest()

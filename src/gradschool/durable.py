@@ -4,6 +4,7 @@ A temporary folder is locked by the process that fills it. The system releases t
 that one without a lock was left by a kill. Systems other than POSIX cannot lock folders; there, none is removed.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -147,6 +148,21 @@ def clear_all(folder: Path) -> None:
     """Remove all temporary files and folders in and below a folder; no other process may work in it."""
     for leftover in [path for path in folder.rglob(".*") if MARKED.fullmatch(path.name)]:
         clear(leftover)
+
+
+def place_folder(new: Path, path: Path) -> None:
+    """Put a folder, whose files are on the disk, where nothing is; raises UsageError if another process was faster."""
+    try:
+        new.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        raise UsageError(
+            f"{path} already exists: another process has written it meanwhile.",
+            "Existing files are never replaced.",
+            "name a new folder.",
+        ) from error
+    sync(path.parent)
 
 
 def replace_folder(new: Path, path: Path) -> None:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from gradschool.durable import (
     FOLDER_MODE,
     make_folder,
+    place_folder,
     private_as_folder,
     replace_file,
     replace_folder,
@@ -289,17 +290,17 @@ def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its sour
 
 
 @contextmanager
-def new_folder(path: Path, mode: int = FOLDER_MODE) -> Iterator[Path]:
+def new_folder(path: Path, mode: int = FOLDER_MODE, *, replace: bool = True) -> Iterator[Path]:
     """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`.
 
-    Raises UsageError if another process is doing the same.
+    Raises UsageError if another process is doing the same, and, without `replace`, if one has done it meanwhile.
     """
     with disk_errors(path):
         make_folder(path.parent)
         with temporary_folder(path) as temporary:
             yield temporary
             _settle(temporary, private_as_folder(path, mode))
-            replace_folder(temporary, path)
+            (replace_folder if replace else place_folder)(temporary, path)
 
 
 def _settle(folder: Path, mode: int) -> None:

@@ -46,7 +46,7 @@ def audit(
     with Screen(err, verbose) as screen:
         audited = screen.follow(audit_specialist(specialist, base, train, requests))
     if output:
-        with new_folder(output) as folder:
+        with new_folder(output, replace=False) as folder:
             write_text(folder / "audit.md", audit_card(specialist.name, audited.base, audited.gates))
             write_text(folder / "audit.html", audit_page(specialist.name, audited.base, audited.gates))
             write_json(folder / "audit.json", TypeAdapter(type(audited)).dump_python(audited, mode="json"))

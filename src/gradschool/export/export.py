@@ -93,7 +93,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         yield Note(result_line(result))
         if not result.sound:
             raise ExportRejected(served)
-    with new_folder(output, PRIVATE) as folder:
+    with new_folder(output, PRIVATE, replace=False) as folder:
         shipped, table = yield from MAKERS[options.to](session, options, folder)
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):

@@ -288,7 +288,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
         raise UsageError(f"{target} already exists.", "Existing files are never replaced.", "name a new folder.")
     folder = specialist_folder(folder)
     manifest = read_manifest(folder)
-    with new_folder(target, PRIVATE) as new:
+    with new_folder(target, PRIVATE, replace=False) as new:
         for path in sorted(folder.iterdir()):
             if path.is_dir():
                 copy_folder(path, new / path.name)
