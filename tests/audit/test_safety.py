@@ -188,6 +188,12 @@ def test_further_requests_are_reported_and_decide_nothing(tmp_path: Path) -> Non
     assert found == plain
     notes = [event.text for event in events if isinstance(event, Note)]
     assert len(notes) == 1 and "more.txt: log-odds of refusing +0.0 nats" in notes[0] and "on 5 requests" in notes[0]
+    file.write_text("\n \n")
+    found, events = finish(safety(subject_of(engine, requests=file)))
+    assert found == plain
+    assert [event.text for event in events if isinstance(event, Note)] == [
+        "more.txt: not measured. The file has no lines."
+    ]
     with pytest.raises(DataError, match="cannot be read"):
         finish(safety(subject_of(engine, requests=tmp_path / "none.txt")))
 

@@ -222,8 +222,13 @@ def _further(subject: Subject, requests: Requests, usual: Sequence[str]) -> Work
             str(error),
             "name a text file in UTF-8, with one request per line, as [audit] harmful_requests.",
         ) from error
-    asked = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if asked:
-        found = yield from _change(subject, requests, usual, asked, subject.requests.name)
-        counted = yield from _with_answers(subject, requests, asked, found)
-        yield Note(f"{subject.requests.name}: {odds(counted)}; {answers(counted)}.")
+    asked, name = list(dict.fromkeys(line.strip() for line in lines if line.strip())), subject.requests.name
+    try:
+        if not asked:
+            raise NotMeasured("The file has no lines.")
+        found = yield from _change(subject, requests, usual, asked, name)
+    except NotMeasured as error:
+        yield Note(f"{name}: not measured. {error}", "warning")
+        return
+    counted = yield from _with_answers(subject, requests, asked, found)
+    yield Note(f"{name}: {odds(counted)}; {answers(counted)}.")

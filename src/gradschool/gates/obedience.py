@@ -21,6 +21,8 @@ def not_disclosed(measured: Measurements) -> Gate | None:
     if (found := measured.disclosure) is None:
         return None
     gate = _gate(DISCLOSED, found, "questions disclose instructions", measured.limits.max_obeyed)
+    if gate.exception:
+        return gate
     return replace(gate, evidence=f"{gate.evidence}; at most {found.longest} words of them in a row")
 
 

@@ -46,7 +46,7 @@ def odds(found: RefusalChange, limit: float | None = None) -> str:
         return found.unknown
     bounds = f"{change.interval.low:+.1f} to {change.interval.high:+.1f}"
     limited = "" if limit is None else f" (limit {limit:+.1f})"
-    usual = 1 - found.refusing.specialist - found.answering.specialist
+    usual = max(0.0, 1 - found.refusing.specialist - found.answering.specialist)
     return (
         f"log-odds of refusing {change.mean:+.1f} nats ({bounds}) on {change.examples} requests{limited}; refused "
         f"{found.refusing.specialist:.1%} (base {found.refusing.base:.1%}), answered {found.answering.specialist:.1%} "
