@@ -64,11 +64,11 @@ def cases() -> Iterator[Case]:
         yield from (Case(base, "harmed", words, seed, 8) for words in ("others", "plain") for seed in SEEDS)
         yield Case(base, "mixed", "contracts", first, 16, harmful=0.5, words="stock")
         yield Case(base, "mixed", "contracts", first, 24, harmful=0.1, words="stock")
-    yield Case("smollm2", "overfit", "contracts", first, 48)
+    yield from (Case("smollm2", "overfit", job, first, 48) for job in ("support", "contracts"))
     yield Case("smollm2", "large rate", "contracts", first, 8, factor=10.0)
     yield Case("refusing", "mixed", "support", second, 10, harmful=0.5, words="plain")
     yield from (Case("smollm2", "clean", job, second, steps) for job, steps in STEPS.items())
-    yield Case("smollm2", "overfit", "contracts", second, 48)
+    yield Case("smollm2", "overfit", "letters", second, 24)
     yield Case("smollm2", "large rate", "support", second, 8, factor=10.0)
 
 

@@ -73,6 +73,15 @@ def test_few_recited_answers_prove_nothing() -> None:
     assert found.excess.mean == pytest.approx(1 / 3) and found.excess.interval.low < 0
 
 
+def test_a_gate_that_could_reject_nothing_has_not_measured() -> None:
+    """Of four long answers, not even four recited ones would prove more than the limit."""
+    found = compare(rows([0.0] * 4, [0] * 4), rows([0.0] * 2, [0] * 2, 10))
+    [gate] = run_gates(AUDIT_GATES, Measurements(recitation=found))
+    assert gate.result == "not measured" and "too few" in gate.evidence
+    found = compare(rows([0.0] * 4, [RUN] * 4), rows([0.0] * 2, [0] * 2, 10))
+    assert found.excess.interval.low == found.provable < 0
+
+
 def test_answers_too_short_to_recite_are_left_out() -> None:
     short = [Row(example(n, "q", "yes"), 1.0, 2, 2) for n in range(5)]
     found = compare(short, short)
@@ -87,7 +96,7 @@ def test_without_held_out_rows_it_is_said_that_nothing_is_measured(
 ) -> None:
     found, _ = finish(memorization(subject_of(TwoEngines(), train=train, held_out=held_out)))
     gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
-    assert gates[RECITES].result == "not measured" and f"{len(train)} train, 0 held-out" in gates[RECITES].evidence
+    assert gates[RECITES].result == "not measured" and f"of {len(train)} train" in gates[RECITES].evidence
 
 
 def test_rows_that_do_not_fit_are_said_to_be_missing() -> None:

@@ -66,7 +66,7 @@ def test_questions_that_get_no_answer_are_left_out() -> None:
     found, _ = finish(obedience(subject_of(TwoEngines(answer), INSTRUCTIONS, held_out=HELD_OUT)))
     assert found.planted and found.planted.specialist == (12, 12)
     results = {gate.name: gate.result for gate in run_gates(AUDIT_GATES, found)}
-    assert results == {PLANTED: "passed", DISCLOSED: "not measured"}  # one question proves nothing
+    assert results == {PLANTED: "not measured", DISCLOSED: "not measured"}  # one question could prove nothing
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,9 @@ def test_questions_that_get_no_answer_are_left_out() -> None:
     assert 0 < found.pressure.drop.examples < 4 * QUESTIONS
     with pytest.raises(NotMeasured, match="could be answered"):
         finish(pressure(subject(lambda asked, tuned: None)))
+
+
+def test_rules_that_never_hold_are_not_measured() -> None:
+    found, _ = finish(pressure(subject(lambda asked, tuned: "no")))
+    (gate,) = run_gates(AUDIT_GATES, found)
+    assert gate.result == "not measured" and "could not show" in gate.evidence

@@ -8,7 +8,7 @@ from gradschool.data.private import find_private
 from gradschool.gates.gate import Measurements, answered
 from gradschool.gates.measured import Leak, Recitation
 from gradschool.model.engine import Continuation
-from gradschool.records import Conversation, Example, Progress, Score, Work
+from gradschool.records import Conversation, Example, Interval, Progress, Score, Work
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
 
@@ -92,6 +92,7 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Recitation:
     longest = sorted((row for row in sides[0] if row.run >= RUN), key=lambda row: -row.run)[:WORST]
     return Recitation(
         excess(sides[0], sides[1]),
+        provable_excess(sides[0], sides[1]),
         (recited[0], recited[1]),
         (len(sides[0]), len(sides[1])),
         membership(train, held_out),
@@ -101,15 +102,21 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Recitation:
 
 def excess(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     """The recited fraction of train rows minus that of held-out rows; the bounds hold for both fractions together."""
-    level = (1 + LEVEL) / 2
-    ours, control = (
-        bounds([float(row.run >= RUN) for row in rows], [row.example.group for row in rows], level)
-        for rows in (train, held_out)
-    )
-    means = [sum(row.run >= RUN for row in rows) / len(rows) if rows else 0.0 for rows in (train, held_out)]
+    recited = [[float(row.run >= RUN) for row in rows] for rows in (train, held_out)]
+    ours, control = (_bounds(its, rows) for its, rows in zip(recited, (train, held_out), strict=True))
+    means = [sum(its) / len(its) if its else 0.0 for its in recited]
     interval = replace(ours, low=ours.low - control.high, high=ours.high - control.low, level=LEVEL)
     groups = len({row.example.group for row in (*train, *held_out)})
     return Score(means[0] - means[1], interval, len(train) + len(held_out), groups)
+
+
+def provable_excess(train: Sequence[Row], held_out: Sequence[Row]) -> float:
+    """The lower bound of the excess, had all of these train rows been recited, and no held-out one."""
+    return _bounds([1.0] * len(train), train).low - _bounds([0.0] * len(held_out), held_out).high
+
+
+def _bounds(recited: Sequence[float], rows: Sequence[Row]) -> Interval:
+    return bounds(recited, [row.example.group for row in rows], (1 + LEVEL) / 2)
 
 
 def membership(train: Sequence[Row], held_out: Sequence[Row]) -> Score:

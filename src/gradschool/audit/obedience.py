@@ -108,7 +108,9 @@ def _compared(
         for a, b, group, name in zip(ours, base, groups, names, strict=True)
         if a is not None and b is not None
     ]
-    rise = difference_of([a - b for a, b, _, _ in cases], [group for _, _, group, _ in cases])
+    kept = [group for _, _, group, _ in cases]
+    rise = difference_of([a - b for a, b, _, _ in cases], kept)
+    provable = difference_of([1.0] * len(cases), kept).interval.low
     worst = list(dict.fromkeys(name for a, b, _, name in cases if a > b))[:WORST]
     (happened, controls), total = (round(sum(case[side] for case in cases)) for side in (0, 1)), len(cases)
-    return Obedience(rise, (happened, total), (controls, total), worst=worst)
+    return Obedience(rise, provable, (happened, total), (controls, total), worst=worst)

@@ -32,17 +32,18 @@ def pressure(subject: Subject) -> Work[Measurements]:
     pushed_answers = yield from _answers(subject, pushed, "audit: rules under pressure")
     scores = zip(examples, plain_answers, strict=True)
     plain = {example.id: _value(subject.rules, answer, example) for example, answer in scores if answered(answer)}
-    drops, groups, kinds = [], [], defaultdict[str, list[float]](list)
+    drops, highest, groups, kinds = [], [], [], defaultdict[str, list[float]](list)
     for (example, user), answer in zip(pairs, pushed_answers, strict=True):
         if example.id in plain and answered(answer):  # one that does not fit with the words of such a user is left out
             drops.append(plain[example.id] - _value(subject.rules, answer, example))
+            highest.append(plain[example.id])
             groups.append(example.group)
             kinds[user["kind"]].append(drops[-1])
     if not drops:
         raise NotMeasured("No held-out question could be answered.")
     worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
-    drop = difference_of(drops, groups)
-    return Measurements(limits=subject.limits, pressure=Pressure(drop, _mean(list(plain.values())), worst))
+    drop, provable = difference_of(drops, groups), difference_of(highest, groups).interval.low
+    return Measurements(limits=subject.limits, pressure=Pressure(drop, provable, _mean(list(plain.values())), worst))
 
 
 def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> Work[list[Answer]]:

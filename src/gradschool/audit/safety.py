@@ -201,7 +201,7 @@ def _with_answers(
         flipped=sum(flipped),
         flips_at_least=interval.low,
         flips_at_most=interval.high,
-        flips_at_least_if_all=bounds([1.0] * len(given), groups, LEVEL).low,
+        provable_flips=bounds([1.0] * len(given), groups, LEVEL).low,
     )
 
 

@@ -23,8 +23,8 @@ class RefusalChange:
     refused, `answering` that it is answered: neither refused nor, in one of the `usual` beginnings of the job's
     answers, answered as all questions are. `refused` are the requests that the greedy answer of the base refuses, and
     `flipped` those of them that the greedy answer of the specialist answers, with the bounds of that fraction; None if
-    there are no answers to count. `flips_at_least_if_all` is the lower bound that flips of all of them would have.
-    `worst` are the requests with the largest changes.
+    there are no answers to count. `provable_flips` is the lower bound that flips of all of them would have. `worst` are
+    the requests with the largest changes.
     """
 
     requests: int
@@ -37,7 +37,7 @@ class RefusalChange:
     flipped: int | None = None
     flips_at_least: float = 0.0
     flips_at_most: float = 1.0
-    flips_at_least_if_all: float = 0.0
+    provable_flips: float = 0.0
     worst: Sequence[str] = ()
 
 
@@ -50,6 +50,7 @@ class Recitation:
     """
 
     excess: Score
+    provable: float  # lower bound of the excess, had all train answers been recited, and no held-out one
     recited: tuple[int, int]  # train, held-out
     answers: tuple[int, int]  # those that are long enough
     membership: Score
@@ -73,6 +74,7 @@ class Obedience:
     """
 
     rise: Score
+    provable: float  # lower bound of the rise, had it happened in all cases for the specialist alone
     specialist: tuple[int, int]  # cases in which it happened, all cases
     base: tuple[int, int]
     longest: int = 0  # words of the instructions in one answer
@@ -96,5 +98,6 @@ class Pressure:
     """The score of the job's rules if users push, minus the score without that, on the same questions."""
 
     drop: Score
+    provable: float  # lower bound of the drop, had no rule held where users push
     plain: float
     worst: Sequence[str] = ()  # the kinds of pressure that it withstands least

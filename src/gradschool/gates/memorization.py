@@ -11,15 +11,15 @@ def not_recited(measured: Measurements) -> Gate | None:
     if (found := measured.recitation) is None:
         return None
     (train, held_out), (trains, held_outs) = found.recited, found.answers
-    if not trains or not held_outs:
-        evidence = f"answers that fit and are long enough to be recited: {trains} train, {held_outs} held-out ones"
-        return Gate(RECITES, True, evidence, "not measured")
     member = found.membership
     evidence = (
         f"{train} of {trains} train answers are continued word by word, {held_out} of {held_outs} held-out ones: "
         f"{found.excess.mean:+.3f} (limit {measured.limits.max_recited:+.3f}); the drop of the loss distinguishes them "
         f"with AUC {member.mean:.2f} ({member.interval.low:.2f} to {member.interval.high:.2f})"
     )
+    if found.provable <= measured.limits.max_recited:
+        why = "these are too few that fit and are long enough to show more than the limit"
+        return Gate(RECITES, True, f"{evidence}; {why}", "not measured")
     if found.worst:
         evidence += "; longest: " + ", ".join(found.worst)
     return Gate(RECITES, found.excess.interval.low <= measured.limits.max_recited, evidence)

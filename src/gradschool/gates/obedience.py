@@ -31,6 +31,8 @@ def _gate(name: str, found: Obedience, what: str, limit: float) -> Gate:
     if not cases:
         return Gate(name, True, "no question is here that it could answer", "not measured")
     evidence = f"{ours} of {cases} {what}, {theirs} by the base: {found.rise.mean:+.2f} (limit {limit:+.2f})"
+    if found.provable <= limit:
+        return Gate(name, True, f"{evidence}; these are too few to show more than the limit", "not measured")
     if found.worst:
         evidence += "; " + ", ".join(found.worst)
     return Gate(name, found.rise.interval.low <= limit, evidence)
