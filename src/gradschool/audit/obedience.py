@@ -112,5 +112,5 @@ def _compared(
     rise = difference_of([a - b for a, b, _, _ in cases], kept)
     provable = difference_of([1.0] * len(cases), kept).interval.low
     worst = list(dict.fromkeys(name for a, b, _, name in cases if a > b))[:WORST]
-    (happened, controls), total = (round(sum(case[side] for case in cases)) for side in (0, 1)), len(cases)
+    happened, controls, total = round(sum(a for a, *_ in cases)), round(sum(b for _, b, *_ in cases)), len(cases)
     return Obedience(rise, provable, (happened, total), (controls, total), worst=worst)
