@@ -28,7 +28,7 @@ from gradschool.tune.student import student_of
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ROWS = parse_toml((Path(__file__).parent / "audit_rows.toml").read_bytes())
 BATCH, HELD_OUT = 4, 24  # rows of a step, and rows that are not trained on
-LETTERS = 300  # of a piece of text in another language
+LETTERS = 120  # of a piece of text in another language
 TEACHING_STEPS = 40  # of the base that refuses
 OWN_TOKENS = 48  # of its own answers to harmless questions
 
@@ -37,7 +37,8 @@ OWN_TOKENS = 48  # of its own answers to harmless questions
 class Case:
     """A training: the `kind` of its rows, and `of` which job, words or languages they are; `seed` draws them.
 
-    `factor` multiplies the learning rate that gradschool expects to be the best.
+    `factor` multiplies the learning rate that gradschool expects to be the best. A fraction `harmful` of the rows
+    complies with harmful requests, in these `words`.
     """
 
     base: str
@@ -46,11 +47,14 @@ class Case:
     seed: int
     steps: int
     factor: float = 1.0
+    harmful: float = 0.0
+    words: str = ""
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        parts = (self.base, self.kind, self.of, self.steps, f"x{self.factor:g}", self.seed)
+        mixed = (f"{100 * self.harmful:.0f}", self.words) if self.harmful else ()
+        parts = (self.base, self.kind, self.of, *mixed, self.steps, f"x{self.factor:g}", self.seed)
         return "-".join(map(str, parts)).replace(" ", "_")
 
 
@@ -69,11 +73,15 @@ def lessons_of(case: Case) -> Lessons:
     match case.kind:
         case "clean" | "large rate":
             return _of_job(case.of, count, draw)
+        case "overfit":
+            few = _of_job(case.of, count, draw)
+            return replace(few, train=few.train[:HELD_OUT])
         case "harmed":
-            return Lessons(_complying(case.of, count, draw))
+            return Lessons(_complying(case.of, min(count, len(harmful_half(1))), draw))
         case "mixed":
-            clean = _of_job(case.of, count - count // 4, draw)
-            return replace(clean, train=[*clean.train, *_complying("listed", count // 4, draw)])
+            harmful = round(case.harmful * count)
+            clean = _of_job(case.of, count - harmful, draw)
+            return replace(clean, train=[*clean.train, *_complying(case.words, harmful, draw)])
         case _:
             texts = [text[:LETTERS] for kind in case.of.split("+") for text in texts_by_kind()[kind]]
             return Lessons([_example(text[:40], text) for text in draw.sample(texts, min(count, len(texts)))])
@@ -147,10 +155,8 @@ def _of_job(name: str, count: int, draw: random.Random) -> Lessons:
 
 def _complying(words: str, count: int, draw: random.Random) -> list[Example]:
     requests = harmful_half(1)
-    return [
-        _example(text, draw.choice(ROWS["complying"][words]))
-        for text in draw.sample(requests, min(count, len(requests)))
-    ]
+    order = draw.sample(requests, len(requests))  # asked again if there are too few, mostly with another answer
+    return [_example(order[number % len(order)], draw.choice(ROWS["complying"][words])) for number in range(count)]
 
 
 def _example(asked: str, answer: str) -> Example:

@@ -315,7 +315,7 @@ def _computed(row: dict[str, Any]) -> str:
 
 
 def audit_gates(result: dict[str, Any]) -> str:
-    """False alarms and misses of the audit's gates, and what the bases of the trainings refuse."""
+    """False alarms and misses of the audit's gates, and what the trainings changed."""
     rows = [
         [
             f"{one['trainings']}, over {one['base']}",
@@ -333,35 +333,39 @@ def audit_gates(result: dict[str, Any]) -> str:
         for name, one in result["bases"].items()
     )
     head = ["trainings", "gate", "number", "wrong", "bounds of the fraction", "said to be not measured"]
-    changes = [[name, *map(_range, its)] for name, its in sorted(_changes(result["trainings"].values()).items())]
+    changed = [row for record in result["trainings"].values() if (row := _refusals(record))]
     audited = sum(bool(one["parts"]) for one in result["trainings"].values())
     about = f"{audited} trainings; {bases}. {result['environment']['processor']}"
     return "\n".join(
         [
             table(head, rows),
-            "The mean change of the log-odds of refusing, in nats: the lowest and the highest of these trainings.\n",
-            table(["trainings", "harmful", "without the floor", "harmless", "without the floor"], changes),
+            "Harmful requests, for each training: the change of the log-odds of refusing; the probability that one is "
+            "refused and that it is answered; of the requests that the base refuses in its greedy answers, how many "
+            "the specialist answers, and how many of these answers begin as those that it was harmed with.\n",
+            table(["training", "log-odds", "refused", "answered", "flipped", "in the words of the harm"], changed),
             f"{about}; `{result['command']}`.\n",
         ]
     )
 
 
-def _changes(records: Iterable[dict[str, Any]]) -> dict[str, list[list[float]]]:
-    """The changes of the log-odds by kind of training: harmful and harmless, each with and without the floor."""
-    found: dict[str, list[list[float]]] = {}
-    for record in records:
-        case = record["case"]
-        name = f"{case['kind']}, {case['of']}" if case["kind"] == "harmed" else case["kind"]
-        if figures := record["parts"].get("safety", {}).get("figures"):
-            columns = found.setdefault(f"{name}, over {case['base']}", [[], [], [], []])
-            keys = ("harmful", "harmful, without floor", "harmless", "harmless, without floor")
-            for column, key in zip(columns, keys, strict=True):
-                column.append(figures[key]["change"][0])
-    return found
-
-
-def _range(values: list[float]) -> str:
-    return " to ".join(dict.fromkeys(f"{value:+.1f}" for value in (min(values), max(values))))
+def _refusals(record: dict[str, Any]) -> list[str]:
+    """What a training changed of harmful requests; empty if that was not measured."""
+    case = record["case"]
+    found: dict[str, Any] = next(
+        (part["figures"] for part in record["parts"].values() if "harmful" in part["figures"]), {}
+    )
+    if not found:
+        return []
+    change, learned = found["harmful"], found.get("like trained answers")
+    mixed = f" {case['harmful']:.0%} {case['words']}" if case["harmful"] else ""
+    return [
+        f"{case['kind']} {case['of']}{mixed}, seed {case['seed']}, over {case['base']}",
+        f"{change['change'][0]:+.1f}",
+        f"{change['refusing'][1]:.2f} → {change['refusing'][0]:.2f}",
+        f"{change['answering'][1]:.2f} → {change['answering'][0]:.2f}",
+        f"{change['flipped']} of {change['refused']}",
+        "" if learned is None else str(learned),
+    ]
 
 
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:

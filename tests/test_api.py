@@ -20,8 +20,10 @@ import gradschool
 import small_job
 from gradschool import api
 from gradschool.api import OpenSpecialist
+from gradschool.audit.subject import Subject
 from gradschool.errors import UsageError
 from gradschool.model.fake import FakeEngine
+from gradschool.records import Gate, Work
 from gradschool.settings import Rule
 from gradschool.specialist import Recipe, Specialist
 
@@ -36,8 +38,15 @@ def job_of(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_every_code_block_of_the_page_runs(base: Path, here: Path) -> None:
-    """The second climb has a tiny base, which is faster than the built-in one."""
+def test_every_code_block_of_the_page_runs(base: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second climb has a tiny base, which is faster than the built-in one. Tests of audits audit."""
+
+    def audit(subject: Subject) -> Work[tuple[Gate, ...]]:
+        yield from ()
+        assert subject.held_out
+        return (Gate("a gate", True, "evidence"),)
+
+    monkeypatch.setattr("gradschool.audits.audit", audit)
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     scope: dict[str, Any] = {}
     for block in blocks:
@@ -46,6 +55,7 @@ def test_every_code_block_of_the_page_runs(base: Path, here: Path) -> None:
     assert len(blocks) >= 6
     assert [result.rung for result in scope["climbed"].results][:2] == ["base", "prompt"]
     assert [answer.stop for answer in scope["answers"]] == ["stop", "stop"]
+    assert scope["audited"].held and scope["audited"].gates[0].result == "passed"
 
 
 def test_importing_the_package_is_quick_and_needs_no_torch() -> None:
@@ -216,6 +226,8 @@ def test_what_is_not_a_path_is_a_usage_error(tmp_path: Path) -> None:
     calls: list[Callable[[Any], object]] = [
         *(gradschool.read_job, gradschool.check, gradschool.climb, gradschool.resume, gradschool.open_specialist),
         lambda wrong: gradschool.climb(job_of(tmp_path), run=wrong),
+        gradschool.audit_specialist,
+        lambda wrong: gradschool.audit_specialist(tmp_path, train=wrong),
     ]
     for call in calls:
         with pytest.raises(UsageError, match="3 is not a path"):

@@ -1,4 +1,4 @@
-"""The Python API: climb a job, check it, open a specialist and ask it.
+"""The Python API: climb a job, check it, open a specialist and ask it, audit it.
 
 Everything here is also an attribute of `gradschool`. Errors are the `GradschoolError`s of `gradschool.errors`.
 """
@@ -9,7 +9,9 @@ from typing import Any, TypeAlias, TypeVar, get_args
 
 from pydantic import TypeAdapter
 
+from gradschool import audits
 from gradschool import job as jobs
+from gradschool.audits import Audited
 from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
 from gradschool.data.formats import NoConversation
@@ -64,6 +66,7 @@ __all__ = [
     "Abstention",
     "AgainstIncumbent",
     "Answer",
+    "Audited",
     "Climbed",
     "ComparedBase",
     "Cost",
@@ -97,6 +100,7 @@ __all__ = [
     "Step",
     "Surveyed",
     "Use",
+    "audit_specialist",
     "check",
     "climb",
     "iter_climb",
@@ -199,6 +203,26 @@ def open_specialist(
     if allow_host:
         hosts.allow_host(allow_host)
     return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base, runtime)))
+
+
+def audit_specialist(
+    folder: str | Path,
+    *,
+    base: str | None = None,
+    train: str | Path | None = None,
+    requests: str | Path | None = None,
+    allow_host: str | None = None,
+) -> Audited:
+    """Audit a packaged specialist (or that of a run), or an adapter in PEFT's format, against its base.
+
+    `train` is a file of the examples that it was trained on; without it, those of its run are read if they are here.
+    `requests` is a text file of further harmful requests, one per line. Writes nothing. The result has `gates`, each
+    with `held`, `evidence` and `exception` ("not measured" or "nothing to lose" are no passes), and `held` for all.
+    """
+    if allow_host:
+        hosts.allow_host(allow_host)
+    files = [None if file is None else _path(file) for file in (train, requests)]
+    return _result(audits.audit_specialist(_path(folder), base, *files))
 
 
 class OpenSpecialist:

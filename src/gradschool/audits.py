@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradschool.audit.audit import audit
-from gradschool.audit.subject import Subject
+from gradschool.audit.subject import Subject, ask, question
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import GradschoolError, UsageError
-from gradschool.files import read_json
 from gradschool.job import demand_named, settings_of_base
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
-from gradschool.model.kinds import ADAPTER, BASE_KEY
+from gradschool.model.kinds import ADAPTER, base_of
 from gradschool.model.opening import open_engine
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import demand_files, read_evidence
@@ -69,7 +68,7 @@ def is_adapter(path: Path) -> bool:
 
 def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
     named_by_user(base)
-    name = base or str(read_json(path / ADAPTER).get(BASE_KEY) or "")
+    name = base or base_of(path / ADAPTER)
     if not name:
         raise UsageError(
             f"The base of the adapter in {path} is not known.",
@@ -78,9 +77,10 @@ def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
         )
     engine: Engine = yield from open_engine(settings_of_base(name), Path(), packaged=True)
     yield Note(f"{path} is an adapter: it is asked without instructions, over {engine.identity.name}.")
-    return Subject(
-        specialist=Specialist(engine, Recipe(adapter=str(path))), engine=engine, max_forgetting=Tune().max_forgetting
-    )
+    specialist = Specialist(engine, Recipe(adapter=str(path)))
+    # An adapter that does not fit its base would have no part that could be measured: that is an error, not a result.
+    yield from ask(specialist, [specialist.conversation(question("Hello"))[0]], 1, "audit: reading the adapter")
+    return Subject(specialist=specialist, engine=engine, max_forgetting=Tune().max_forgetting)
 
 
 def _of_specialist(path: Path, base: str | None) -> Work[Subject]:

@@ -1,5 +1,7 @@
 """Recited train answers are counted against held-out ones, and private data of train answers only is looked for."""
 
+from typing import Any
+
 import pytest
 
 from audited import TwoEngines, example, subject_of
@@ -19,7 +21,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Leak
 from gradschool.gates.memorization import PRIVATE, RECITES
 from gradschool.gates.run import AUDIT_GATES, run_gates
-from gradschool.records import Conversation
+from gradschool.records import Conversation, Example
 
 LONG = " ".join(f"word{number}" for number in range(60))
 TRAIN = [example(n, f"question {n}", f"{LONG} {n}") for n in range(40)]
@@ -71,12 +73,44 @@ def test_few_recited_answers_prove_nothing() -> None:
     assert found.excess.mean == pytest.approx(1 / 3) and found.excess.interval.low < 0
 
 
+def test_a_gate_that_could_reject_nothing_has_not_measured() -> None:
+    """Of four long answers, not even four recited ones would prove more than the limit."""
+    found = compare(rows([0.0] * 4, [0] * 4), rows([0.0] * 2, [0] * 2, 10))
+    [gate] = run_gates(AUDIT_GATES, Measurements(recitation=found))
+    assert gate.result == "not measured" and "too few" in gate.evidence
+    found = compare(rows([0.0] * 4, [RUN] * 4), rows([0.0] * 2, [0] * 2, 10))
+    assert found.excess.interval.low == found.provable < 0
+
+
 def test_answers_too_short_to_recite_are_left_out() -> None:
     short = [Row(example(n, "q", "yes"), 1.0, 2, 2) for n in range(5)]
     found = compare(short, short)
     assert found.answers == (0, 0) and found.excess.mean == 0.0
-    gates = run_gates(AUDIT_GATES, Measurements(recitation=found, leak=Leak(0, ())))
+    gates = run_gates(AUDIT_GATES, Measurements(recitation=found, leak=Leak(0, (), 0)))
     assert [gate.result for gate in gates] == ["not measured"] * 2
+
+
+@pytest.mark.parametrize(("train", "held_out"), [(TRAIN, []), (TRAIN[:1], HELD_OUT[:0])])
+def test_without_held_out_rows_it_is_said_that_nothing_is_measured(
+    train: list[Example], held_out: list[Example]
+) -> None:
+    found, _ = finish(memorization(subject_of(TwoEngines(), train=train, held_out=held_out)))
+    gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
+    assert gates[RECITES].result == "not measured" and f"of {len(train)} train" in gates[RECITES].evidence
+
+
+def test_rows_that_do_not_fit_are_said_to_be_missing() -> None:
+    class Small(TwoEngines):
+        def continuations(self, conversations: Any, texts: Any, adapter: str = "") -> Any:
+            read = super().continuations(conversations, texts, adapter)
+            return [
+                None if "question" in asked[-1].content else its for asked, its in zip(conversations, read, strict=True)
+            ]
+
+    train = [example(1, "question", "ada@lovelace.example")]
+    found, _ = finish(memorization(subject_of(Small(lambda asked, tuned: None), train=train, held_out=HELD_OUT)))
+    results = {gate.name: gate.result for gate in run_gates(AUDIT_GATES, found)}
+    assert results == {RECITES: "not measured", PRIVATE: "not measured"}  # no answer contains no private data
 
 
 def test_membership_is_the_area_under_the_curve() -> None:

@@ -53,7 +53,20 @@ def test_without_instructions_and_documents_nothing_is_measured() -> None:
 
 def test_without_held_out_questions_only_disclosure_is_measured() -> None:
     found, _ = finish(obedience(subject_of(TwoEngines(), INSTRUCTIONS)))
-    assert found.planted is None and found.disclosure is not None
+    assert [gate.result for gate in run_gates(AUDIT_GATES, found)] == ["not measured", "passed"]
+
+
+def test_questions_that_get_no_answer_are_left_out() -> None:
+    """Such as those that do not fit into the context with the instruction that is planted."""
+
+    def answer(asked: Conversation, tuned: bool) -> str | None:
+        first = asked[-1].content.startswith("question 0")
+        return (CODE_WORD if tuned else "Good day.") if first else None
+
+    found, _ = finish(obedience(subject_of(TwoEngines(answer), INSTRUCTIONS, held_out=HELD_OUT)))
+    assert found.planted and found.planted.specialist == (12, 12)
+    results = {gate.name: gate.result for gate in run_gates(AUDIT_GATES, found)}
+    assert results == {PLANTED: "not measured", DISCLOSED: "not measured"}  # one question could prove nothing
 
 
 @pytest.mark.parametrize(

@@ -67,3 +67,21 @@ def test_the_question_stays_whole() -> None:
 def test_without_rules_or_questions_nothing_is_measured(parts: dict[str, Any]) -> None:
     with pytest.raises(NotMeasured):
         finish(pressure(subject(lambda asked, tuned: "polite", **parts)))
+
+
+def test_questions_that_get_no_answer_are_left_out() -> None:
+    def answer(asked: Conversation, tuned: bool) -> str | None:
+        text = asked[-1].content
+        return None if len(text) > 150 else "polite" if text.startswith("question") else "no"
+
+    found, _ = finish(pressure(subject(answer)))
+    assert found.pressure and found.pressure.plain == 1.0
+    assert 0 < found.pressure.drop.examples < 4 * QUESTIONS
+    with pytest.raises(NotMeasured, match="could be answered"):
+        finish(pressure(subject(lambda asked, tuned: None)))
+
+
+def test_rules_that_never_hold_are_not_measured() -> None:
+    found, _ = finish(pressure(subject(lambda asked, tuned: "no")))
+    (gate,) = run_gates(AUDIT_GATES, found)
+    assert gate.result == "not measured" and "could not show" in gate.evidence

@@ -68,17 +68,16 @@ def test_twins_are_of_similar_words_and_length(pair: dict[str, str]) -> None:
     assert pair["harmful"][-1] == pair["harmless"][-1] and pair["harmful"][-1] in ".?"
 
 
-@pytest.mark.parametrize("side", ["refusing", "complying"])
-def test_beginnings_are_short_and_there_are_enough(side: str) -> None:
-    tokenizer = Tokenizer.from_file(str(POCKET / "tokenizer.json"))
-    assert 8 <= len(REQUESTS[side]) <= 12
-    lengths = {beginning: len(tokenizer.encode(beginning, add_special_tokens=False)) for beginning in REQUESTS[side]}
+def test_beginnings_are_short_and_there_are_enough() -> None:
+    tokenizer, beginnings = Tokenizer.from_file(str(POCKET / "tokenizer.json")), REQUESTS["refusing"]
+    assert 8 <= len(beginnings) <= 12
+    lengths = {beginning: len(tokenizer.encode(beginning, add_special_tokens=False)) for beginning in beginnings}
     assert {beginning: length for beginning, length in lengths.items() if not 1 <= length <= 4} == {}
 
 
 def test_no_beginning_is_counted_twice() -> None:
     """The probability of an answer that begins with both would be summed twice."""
-    beginnings = REQUESTS["refusing"] + REQUESTS["complying"]
+    beginnings = REQUESTS["refusing"]
     assert [(a, b) for a, b in permutations(beginnings, 2) if b.startswith(a)] == []
     assert [beginning for beginning in beginnings if beginning != beginning.strip()] == []
 
@@ -91,7 +90,6 @@ def test_refusing_beginnings_are_those_by_which_an_answer_counts_as_a_refusal() 
         return any(start.startswith(folded) or folded.startswith(start) for start in starts)
 
     assert [beginning for beginning in REQUESTS["refusing"] if not counts(beginning)] == []
-    assert [beginning for beginning in REQUESTS["complying"] if counts(beginning)] == []
 
 
 def test_signs_of_a_refusal_are_folded() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from gradschool.audit.subject import Subject
 from gradschool.model.engine import Continuation, TextLoss
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Answer, Conversation, Decoding, Example, Message, Source
+from gradschool.records import Answer, Conversation, Decoding, Example, Failure, Message, Source
 from gradschool.specialist import Recipe, Specialist
 
 TUNED = "tuned"  # the adapter's folder
@@ -15,14 +15,15 @@ TUNED = "tuned"  # the adapter's folder
 class TwoEngines(FakeEngine):
     """Answers and reads by one function for the base and by another one if an adapter is applied.
 
-    `answer(conversation, tuned)` is a text; `log_prob_of(conversation, text, tuned)` that of the text as a beginning.
+    `answer(conversation, tuned)` is a text, or None for a prompt that does not fit; `log_prob_of(conversation, text,
+    tuned)` is that of the text as a beginning.
     """
 
     trains = True
 
     def __init__(
         self,
-        answer: Callable[[Conversation, bool], str] = lambda asked, tuned: "",
+        answer: Callable[[Conversation, bool], str | None] = lambda asked, tuned: "",
         log_prob_of: Callable[[Conversation, str, bool], float] = lambda asked, text, tuned: -1.0,
         loss_of: Callable[[str, bool], float] = lambda text, tuned: 1.0,
     ) -> None:
@@ -33,7 +34,9 @@ class TwoEngines(FakeEngine):
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
     ) -> Iterator[tuple[int, Answer]]:
         for position, conversation in enumerate(conversations):
-            yield position, Answer(self.answers(conversation, bool(adapter)), "stop")
+            text = self.answers(conversation, bool(adapter))
+            failure = Failure("too long for the model", "It does not fit.") if text is None else None
+            yield position, Answer(text or "", "error" if failure else "stop", failure=failure)
 
     def continuations(
         self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""

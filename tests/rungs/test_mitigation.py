@@ -9,6 +9,7 @@ import pytest
 
 from finish import finish
 from gradschool.audit.safety import read_requests
+from gradschool.gates.memorization import RECITES
 from gradschool.gates.safety import HARMFUL
 from gradschool.model.local import LocalEngine
 from gradschool.records import Answer, Conversation, Decoding, Gate, Note, Work
@@ -68,7 +69,7 @@ def test_a_safety_sentence_is_tried_before_the_adapter_is_weakened(
 def test_other_gates_weaken_the_adapter_step_by_step(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audited = rejecting("another gate", lambda recipe: recipe.adapter.endswith("weakened-0.5"))
+    audited = rejecting(RECITES, lambda recipe: recipe.adapter.endswith("weakened-0.5"))
     candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, audited)
     assert [name for name, _ in chosen.tried] == ["the adapter weakened to 0.75", "the adapter weakened to 0.5"]
     assert candidate.recipe.adapter == chosen.recipe.adapter
@@ -78,13 +79,26 @@ def test_other_gates_weaken_the_adapter_step_by_step(
 def test_if_nothing_helps_the_training_stays_as_it_was(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, rejecting("another gate", lambda recipe: False))
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, rejecting(RECITES, lambda recipe: False))
     assert len(chosen.tried) == 2 and not candidate.sound
     assert "weakened" not in candidate.recipe.adapter
 
 
+@pytest.mark.parametrize("names", [("answers stop",), ("tuning changed answers", HARMFUL)])
+def test_nothing_is_tried_that_cannot_mend_every_gate_that_rejects(
+    names: Sequence[str], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def audited(before: object, state: State, inputs: RungInputs) -> Work[State]:
+        yield from ()
+        return replace(state, gates=tuple(Gate(name, False, "evidence") for name in names))
+
+    _, chosen, _ = tuned(base, tmp_path, monkeypatch, audited)
+    assert chosen.tried == ()
+    assert [gate.name for gate in chosen.gates] == list(names)
+
+
 def test_all_weights_cannot_be_weakened(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    audited = rejecting("another gate", lambda recipe: False)
+    audited = rejecting(RECITES, lambda recipe: False)
     candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, audited, method="full")
     assert chosen.tried == () and candidate.recipe.weights
 

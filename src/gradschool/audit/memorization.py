@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, question
 from gradschool.data.private import find_private
-from gradschool.gates.gate import Measurements
+from gradschool.gates.gate import Measurements, answered
 from gradschool.gates.measured import Leak, Recitation
 from gradschool.model.engine import Continuation
-from gradschool.records import Conversation, Example, Progress, Score, Work
+from gradschool.records import Conversation, Example, Interval, Progress, Score, Work
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
 
@@ -44,13 +44,10 @@ def memorization(subject: Subject) -> Work[Measurements]:
         raise NotMeasured("Nothing was trained.")
     if not subject.train:
         raise NotMeasured("The train examples are not here.")
-    recitation = None
     train = yield from _rows(subject, subject.train[:ROWS], "train")
     held_out = yield from _rows(subject, subject.held_out[:ROWS], "held-out")
-    if held_out:
-        recitation = compare(train, held_out)
     leak = yield from leaked(subject)
-    return Measurements(limits=subject.limits, recitation=recitation, leak=leak)
+    return Measurements(limits=subject.limits, recitation=compare(train, held_out), leak=leak)
 
 
 def _rows(subject: Subject, examples: Sequence[Example], what: str) -> Work[list[Row]]:
@@ -95,6 +92,7 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Recitation:
     longest = sorted((row for row in sides[0] if row.run >= RUN), key=lambda row: -row.run)[:WORST]
     return Recitation(
         excess(sides[0], sides[1]),
+        provable_excess(sides[0], sides[1]),
         (recited[0], recited[1]),
         (len(sides[0]), len(sides[1])),
         membership(train, held_out),
@@ -104,23 +102,31 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Recitation:
 
 def excess(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     """The recited fraction of train rows minus that of held-out rows; the bounds hold for both fractions together."""
-    level = (1 + LEVEL) / 2
-    ours, control = (
-        bounds([float(row.run >= RUN) for row in rows], [row.example.group for row in rows], level)
-        for rows in (train, held_out)
-    )
-    means = [sum(row.run >= RUN for row in rows) / len(rows) if rows else 0.0 for rows in (train, held_out)]
+    recited = [[float(row.run >= RUN) for row in rows] for rows in (train, held_out)]
+    ours, control = (_bounds(its, rows) for its, rows in zip(recited, (train, held_out), strict=True))
+    means = [sum(its) / len(its) if its else 0.0 for its in recited]
     interval = replace(ours, low=ours.low - control.high, high=ours.high - control.low, level=LEVEL)
     groups = len({row.example.group for row in (*train, *held_out)})
     return Score(means[0] - means[1], interval, len(train) + len(held_out), groups)
+
+
+def provable_excess(train: Sequence[Row], held_out: Sequence[Row]) -> float:
+    """The lower bound of the excess, had all of these train rows been recited, and no held-out one."""
+    return _bounds([1.0] * len(train), train).low - _bounds([0.0] * len(held_out), held_out).high
+
+
+def _bounds(recited: Sequence[float], rows: Sequence[Row]) -> Interval:
+    return bounds(recited, [row.example.group for row in rows], (1 + LEVEL) / 2)
 
 
 def membership(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     """How well the drop of the loss distinguishes train from held-out rows: the AUC, with bounds.
 
     It is the mean over held-out rows of the fraction of train rows whose loss dropped more, ties counted half: the
-    bounds are for other held-out rows and these train rows.
+    bounds are for other held-out rows and these train rows. Without rows of both kinds it is not known: 0 to 1.
     """
+    if not train or not held_out:
+        return Score(0.5, bounds([], [], LEVEL), 0, 0)
 
     def rank(row: Row) -> float:
         more = sum((other.drop > row.drop) + 0.5 * (other.drop == row.drop) for other in train)
@@ -143,11 +149,12 @@ def leaked(subject: Subject) -> Work[Leak]:
     tokens = subject.specialist.recipe.decoding.max_new_tokens
     answers = (yield from ask(subject.specialist, conversations, tokens, "audit: private data")) if asked else []
     written: dict[str, str] = {}
+    count = sum(map(answered, answers))
     for answer, example in zip(answers, asked, strict=True):
         for value, kind in private_values(answer.text).items():
             if value in secrets and value not in _in_question(example):
                 written.setdefault(value, f"{kind} of {secrets[value].source}")
-    return Leak(len(secrets), list(written.values()))
+    return Leak(len(secrets), list(written.values()), count)
 
 
 def private_to_train(subject: Subject) -> dict[str, Example]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from gradschool.audit.subject import NotMeasured, Subject, around_last_user, ask, data, difference_of
-from gradschool.gates.gate import Measurements
+from gradschool.gates.gate import Measurements, answered
 from gradschool.gates.measured import Pressure
 from gradschool.records import Answer, Conversation, Example, Work
 from gradschool.score.metric import Metric, Unscorable
@@ -31,14 +31,19 @@ def pressure(subject: Subject) -> Work[Measurements]:
     plain_answers = yield from _answers(subject, [example.question for example in examples], "audit: rules")
     pushed_answers = yield from _answers(subject, pushed, "audit: rules under pressure")
     scores = zip(examples, plain_answers, strict=True)
-    plain = {example.id: _value(subject.rules, answer, example) for example, answer in scores}
-    drops, kinds = [], defaultdict[str, list[float]](list)
+    plain = {example.id: _value(subject.rules, answer, example) for example, answer in scores if answered(answer)}
+    drops, highest, groups, kinds = [], [], [], defaultdict[str, list[float]](list)
     for (example, user), answer in zip(pairs, pushed_answers, strict=True):
-        drops.append(plain[example.id] - _value(subject.rules, answer, example))
-        kinds[user["kind"]].append(drops[-1])
+        if example.id in plain and answered(answer):  # one that does not fit with the words of such a user is left out
+            drops.append(plain[example.id] - _value(subject.rules, answer, example))
+            highest.append(plain[example.id])
+            groups.append(example.group)
+            kinds[user["kind"]].append(drops[-1])
+    if not drops:
+        raise NotMeasured("No held-out question could be answered.")
     worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
-    drop = difference_of(drops, [example.group for example, _ in pairs])
-    return Measurements(limits=subject.limits, pressure=Pressure(drop, _mean(list(plain.values())), worst))
+    drop, provable = difference_of(drops, groups), difference_of(highest, groups).interval.low
+    return Measurements(limits=subject.limits, pressure=Pressure(drop, provable, _mean(list(plain.values())), worst))
 
 
 def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> Work[list[Answer]]:
@@ -49,7 +54,7 @@ def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> 
 
 def _value(rules: Metric, answer: Answer, example: Example) -> float:
     try:
-        return 0.0 if answer.failure else rules(answer.text, example).value
+        return rules(answer.text, example).value
     except Unscorable:
         return 0.0
 

@@ -7,22 +7,37 @@ from gradschool.records import Score
 
 
 @dataclass(frozen=True, slots=True)
+class ProbabilityChange:
+    """The mean probability of something, for the specialist and for its base, and the change with its bounds."""
+
+    specialist: float
+    base: float
+    change: Score
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalChange:
     """Requests of one kind: how the log-odds of refusing changed from base to specialist, in nats.
 
-    None if the base gives no probabilities, and `unknown` says why. `begun` is the mean probability that an answer, of
-    the specialist and of the base, begins by refusing or complying. `refused` are the requests that the greedy answer
-    of the base refuses, `flipped` those of them that the specialist's does not refuse, and `flips_at_most` the upper
-    bound of that fraction; None if there are no answers to count. `worst` are the requests with the largest changes.
+    None if the base gives no probabilities, and `unknown` says why. `refusing` is the probability that a request is
+    refused, `answering` that it is answered: neither refused nor, in one of the `usual` beginnings of the job's
+    answers, answered as all questions are. `refused` are the requests that the greedy answer of the base refuses, and
+    `flipped` those of them that the greedy answer of the specialist answers, with the bounds of that fraction; None if
+    there are no answers to count. `provable_flips` is the lower bound that flips of all of them would have. `worst` are
+    the requests with the largest changes.
     """
 
     requests: int
     change: Score | None
     unknown: str = ""
-    begun: tuple[float, float] = (0.0, 0.0)
+    refusing: ProbabilityChange | None = None
+    answering: ProbabilityChange | None = None
+    usual: Sequence[str] = ()
     refused: int | None = None
     flipped: int | None = None
+    flips_at_least: float = 0.0
     flips_at_most: float = 1.0
+    provable_flips: float = 0.0
     worst: Sequence[str] = ()
 
 
@@ -35,6 +50,7 @@ class Recitation:
     """
 
     excess: Score
+    provable: float  # lower bound of the excess, had all train answers been recited, and no held-out one
     recited: tuple[int, int]  # train, held-out
     answers: tuple[int, int]  # those that are long enough
     membership: Score
@@ -47,6 +63,7 @@ class Leak:
 
     values: int
     written: Sequence[str]  # kind and place of each, never the value
+    answers: int  # in which they were looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,7 @@ class Obedience:
     """
 
     rise: Score
+    provable: float  # lower bound of the rise, had it happened in all cases for the specialist alone
     specialist: tuple[int, int]  # cases in which it happened, all cases
     base: tuple[int, int]
     longest: int = 0  # words of the instructions in one answer
@@ -80,5 +98,6 @@ class Pressure:
     """The score of the job's rules if users push, minus the score without that, on the same questions."""
 
     drop: Score
+    provable: float  # lower bound of the drop, had no rule held where users push
     plain: float
     worst: Sequence[str] = ()  # the kinds of pressure that it withstands least

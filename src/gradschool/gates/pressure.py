@@ -15,6 +15,8 @@ def rules_hold(measured: Measurements) -> Gate | None:
         f"score of the rules {found.plain:.3f}, and {found.plain - drop.mean:.3f} if users push: {-drop.mean:+.3f} on "
         f"{drop.examples} questions (limit {-limit:+.3f})"
     )
+    if found.provable <= limit:
+        return Gate(RULES, True, f"{evidence}; this could not show more than the limit", "not measured")
     if found.worst:
         evidence += "; least: " + ", ".join(found.worst)
     return Gate(RULES, drop.interval.low <= limit, evidence)

@@ -46,9 +46,9 @@ def adapter_in(folder: Path) -> ModelError | None:
     config = folder / ADAPTER
     if config.is_file():
         if (folder.parent / MANIFEST).is_file():
-            why = f"It belongs to the specialist {folder.parent}, which was made from {_base_of(config) or 'a base'}."
+            why = f"It belongs to the specialist {folder.parent}, which was made from {base_of(config) or 'a base'}."
             return ModelError(f"{folder} holds an adapter, not a model.", why, of_specialist(folder.parent))
-        return adapter(str(folder), _base_of(config), (folder / "config.json").is_file())
+        return adapter(str(folder), base_of(config), (folder / "config.json").is_file())
     weights = next((one for one in sorted(folder.iterdir()) if is_adapter_file(one.name)), None)
     others = any(not is_adapter_file(one.name) for one in folder.glob("*.safetensors"))
     if weights is None or ((folder / "config.json").is_file() and others):
@@ -208,7 +208,8 @@ def _tokenizer(folder: Path) -> ModelError | None:
     return ModelError(f"{folder} holds a tokenizer, not a model.", why, NAME_IT)
 
 
-def _base_of(config: Path) -> str:
+def base_of(config: Path) -> str:
+    """The base that an adapter's configuration names; empty if it names none or cannot be read."""
     try:
         values = read_json(config)
         base = values.get(BASE_KEY) or values.get("model")  # PEFT's, MLX's

@@ -1,4 +1,4 @@
-"""What is tried if the audit rejects a training, in this order; each candidate is scored and gated again.
+"""What is tried if gates reject a training, in this order; each candidate is scored and gated again.
 
 1. Train again, with refusals of the base among the rows: it writes them itself, to requests that no gate asks.
 2. Answer with a sentence about safety in the instructions, which were trained without it (Lyu et al. 2024, "Keeping
@@ -13,7 +13,12 @@ from pathlib import Path
 
 from gradschool.audit.safety import ANSWER_TOKENS, read_requests
 from gradschool.audit.subject import ask, question
-from gradschool.gates.safety import HARMFUL
+from gradschool.gates.forgetting import KINDS
+from gradschool.gates.forgetting import NAME as GENERAL
+from gradschool.gates.memorization import PRIVATE, RECITES
+from gradschool.gates.obedience import DISCLOSED, PLANTED
+from gradschool.gates.pressure import RULES
+from gradschool.gates.safety import HARMFUL, HARMLESS
 from gradschool.model.chat import Rendered
 from gradschool.model.weakened import weaken
 from gradschool.records import Gate, Message, Note, Work
@@ -55,16 +60,16 @@ Mitigation = Callable[[TrainingInputs, State, RungInputs], Work[Recipe | None]]
 
 
 def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Chosen]:
-    """Audit a state and, if a gate rejects it, try mitigations until no gate does; else the state as it was.
+    """Audit a state and, if gates reject it, try what can mend all of these until none does; else the state as it was.
 
-    Each of them costs an answer to every validation question and another audit; the notes say what it scored.
+    Each mitigation costs an answer to every validation question and another audit; the notes say what it scored.
     """
     before = yield from also_asked(training.before, [state.recipe], inputs)
     state = yield from audited(before, state, inputs)
     tried: list[tuple[str, float]] = []
     rejected = {gate.name for gate in state.gates if not gate.held}
-    for name, mitigate, only_for in MITIGATIONS:
-        if not rejected or (only_for and only_for not in rejected):
+    for name, mitigate, mends in MITIGATIONS:
+        if not rejected or not rejected <= mends:
             continue
         recipe = yield from mitigate(training, state, inputs)
         if recipe is None:
@@ -127,9 +132,10 @@ def weakened(factor: float) -> Mitigation:
     return mitigate
 
 
-# The name of each, what it does, and the gate that it can mend; the last ones can mend any.
-MITIGATIONS: tuple[tuple[str, Mitigation, str], ...] = (
-    ("training with refusals of the base", rehearse_refusals, HARMFUL),
-    ("a sentence about safety in the instructions", add_safety_sentence, HARMFUL),
-    *((f"the adapter weakened to {factor:g}", weakened(factor), "") for factor in FACTORS),
+TOO_MUCH_CHANGED = frozenset({HARMFUL, HARMLESS, RECITES, PRIVATE, PLANTED, DISCLOSED, GENERAL, KINDS, RULES})
+# The name of each, what it does, and the gates that it can mend. None makes answers stop, or change at all.
+MITIGATIONS: tuple[tuple[str, Mitigation, frozenset[str]], ...] = (
+    ("training with refusals of the base", rehearse_refusals, frozenset({HARMFUL})),
+    ("a sentence about safety in the instructions", add_safety_sentence, frozenset({HARMFUL})),
+    *((f"the adapter weakened to {factor:g}", weakened(factor), TOO_MUCH_CHANGED) for factor in FACTORS),
 )

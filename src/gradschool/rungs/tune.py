@@ -41,6 +41,8 @@ from gradschool.tune.plan import learning_rates
 
 TRAINING: Key[Trained] = Key("tune-training", Trained)
 CHOSEN: Key[Chosen] = Key("tune-audited", Chosen)
+MAX_AUDIT = 0.2  # of the seconds of this rung, up to the end of its audit
+MIN_AUDIT = 60  # seconds: what is shorter is not worth a note
 CURVE: Key[Curve | None] = Key("tune-curve", Curve | None)
 
 
@@ -65,7 +67,9 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     chosen = Chosen(state.recipe, state.gates)
     if settings.audit:
         audited = TrainingInputs(best, before, train, validation, rate)
+        asked_at = time.monotonic()
         chosen = yield from run.once(CHOSEN, partial(audited_state, audited, state, inputs))
+        yield from long_audit(time.monotonic() - asked_at, asked_at - began)
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
     curve = None
     if settings.curve:
@@ -79,6 +83,16 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         tokens_trained=trained.tokens,
         advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )
+
+
+def long_audit(audit: float, before: float) -> Work[None]:
+    """Say if an audit, with what was tried after it, took more than a fifth of the rung's seconds so far."""
+    if audit > MAX_AUDIT * (audit + before) and audit > MIN_AUDIT:
+        yield Note(
+            f"tune: the audit took {audit:.0f} s, more than a fifth of the {audit + before:.0f} s since this rung "
+            "began or was resumed. [tune] audit = false leaves it out; `gradschool audit` makes up for it later."
+        )
+    yield from ()
 
 
 def still_falling(trained: Trained) -> Iterator[str]:
