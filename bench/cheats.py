@@ -79,6 +79,8 @@ def _topic(example: Example) -> Example:
 def _scores(metric: Metric, train: Sequence[Example], test: Sequence[Example]) -> dict[str, float]:
     means = {}
     for name, answer in answers_of(train).items():
+        if all(answer(example) == example.ideal for example in test):  # no cheat, such as the words of single words
+            continue
         rows = score(test, [Answer(answer(example)) for example in test], metric, {})
         means[name] = statistics.mean(row.value for row in rows)
     return means

@@ -45,16 +45,16 @@ ROWS = (50_000, 200_000, 1_000_000)
 LOOKALIKES = str.maketrans("aeocpxyis", "аеосрхуіѕ")  # Cyrillic letters that look like these
 SYNONYMS = {
     "account": "profile", "add": "include", "allowed": "permitted", "application": "request", "available": "obtainable",
-    "bank": "lender", "buy": "purchase", "can": "could", "cancel": "revoke", "cash": "notes", "change": "alter",
+    "bank": "lender", "buy": "purchase", "cancel": "revoke", "cash": "notes", "change": "alter",
     "charged": "billed", "cost": "price", "currency": "money", "declined": "rejected", "deposit": "payment",
-    "do": "would", "exchange": "conversion", "fee": "charge", "find": "locate", "get": "obtain", "happened": "occurred",
+    "exchange": "conversion", "fee": "charge", "find": "locate", "get": "obtain", "happened": "occurred",
     "help": "assist", "how": "in what way", "identity": "who I am", "long": "much time", "lost": "misplaced",
     "make": "do", "money": "funds", "need": "require", "new": "another", "order": "request", "pay": "settle",
     "phone": "mobile", "please": "kindly", "problem": "trouble", "receive": "be given", "refund": "reimbursement",
     "safe": "secure", "see": "notice", "send": "transmit", "show": "display", "stolen": "taken", "sure": "certain",
     "tell": "inform", "transaction": "transfer", "transfer": "payment", "trying": "attempting", "use": "employ",
     "verify": "confirm", "wait": "hold on", "want": "wish", "why": "for what reason", "work": "function",
-    "working": "functioning", "wrong": "incorrect", "you": "your company",
+    "working": "functioning", "wrong": "incorrect", 
 }  # fmt: skip
 SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.jsonl": None,
         "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip

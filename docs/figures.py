@@ -227,7 +227,10 @@ def power(result: dict[str, Any]) -> str:
 def trivial_answers(result: dict[str, Any]) -> str:
     """The score of each kind of trivial answer by each metric."""
     cheats = list(next(iter(result["cheats"].values())))
-    rows = [[name, *(f"{means[cheat]:.3f}" for cheat in cheats)] for name, means in result["cheats"].items()]
+    rows = [
+        [name, *(f"{means[cheat]:.3f}" if cheat in means else "–" for cheat in cheats)]
+        for name, means in result["cheats"].items()
+    ]
     return table(["metric (example job)", *cheats], rows)
 
 
