@@ -54,7 +54,7 @@ SYNONYMS = {
     "safe": "secure", "see": "notice", "send": "transmit", "show": "display", "stolen": "taken", "sure": "certain",
     "tell": "inform", "transaction": "transfer", "transfer": "payment", "trying": "attempting", "use": "employ",
     "verify": "confirm", "wait": "hold on", "want": "wish", "why": "for what reason", "work": "function",
-    "working": "functioning", "wrong": "incorrect", 
+    "working": "functioning", "wrong": "incorrect",
 }  # fmt: skip
 SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.jsonl": None,
         "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip

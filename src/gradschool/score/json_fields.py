@@ -20,8 +20,8 @@ from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed
 
-# Of comparing two values, in calls of `matched`, of which a second does about 10,000. An answer may be twice as large as
-# the largest ideal answer (see `work`).
+# Of comparing two values, in calls of `matched`, of which a second does about 10,000. An answer may be twice as large
+# as the largest ideal answer (see `work`).
 MAX_WORK, ANSWER = 50_000, 2
 ITEM = 0.2  # the square root of the work for two items that need no call: a list has about a thousand of them at most
 MAX_DEPTH = 100
