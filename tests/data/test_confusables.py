@@ -19,6 +19,7 @@ DISGUISED = {
     "full-width letters": (ASKED, "Ｗｈｅｒｅ ｉｓ my card? I have been waiting for a week."),
     "bold letters of mathematics": (ASKED, "𝐖𝐡𝐞𝐫𝐞 is my card? I have been waiting for a week."),
     "zero-width signs": (ASKED, "Whe\u200bre is my ca\u200drd? I have b\u2060een wait\ufe0fing for a w\u00adeek."),
+    "zero-width signs everywhere": (f"{ASKED} It’s the 50/50-card!", "\u200d".join(f"{ASKED} It’s the 50/50-card!")),
     "Latin letters in Russian": (RUSSIAN, RUSSIAN.translate(str.maketrans("асео", "aceo"))),
     "next to a letter with an accent": ("my résumé is gone today", "my résumé is gonе tоday"),
 }  # fmt: skip

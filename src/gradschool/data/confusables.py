@@ -14,8 +14,9 @@ from importlib.resources import files
 import regex
 
 CASED = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Armenian}"
-# Signs without a width, within a word of a script that needs none: joiners, zero-width spaces, variation selectors.
-WITHIN = regex.compile(rf"(?<=[{CASED}])\p{{Default_Ignorable_Code_Point}}+(?=[{CASED}])")
+# Signs without a width, in text of scripts that need none: joiners, zero-width spaces, variation selectors.
+PLAIN = rf"[{CASED}\p{{P}}\x20-\x7e]"
+WITHIN = regex.compile(rf"(?<={PLAIN})\p{{Default_Ignorable_Code_Point}}+(?={PLAIN})")
 LATIN = regex.compile(r"\p{Latin}")
 NOT_LATIN = regex.compile(r"[^\p{Latin}\p{M}]")
 WORD = regex.compile(r"[\p{L}\p{M}]+")
@@ -44,7 +45,7 @@ def _script(letter: str) -> str:
 
 
 def join_words(text: str) -> str:
-    """A text without invisible signs within its words, in scripts that need none."""
+    """A text without invisible signs between its characters, in scripts that need none."""
     return text if text.isascii() else WITHIN.sub("", text)
 
 
