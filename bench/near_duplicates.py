@@ -1,13 +1,14 @@
 """Near-duplicate questions: recall by kind of change and length, precision on real sets, and processor time.
 
-    python -m bench.near_duplicates DATA_DIR [--earlier SRC] [--long]
+    python -m bench.near_duplicates DATA_DIR [PART ...] [--earlier SRC]
 
 Recall: each of 100 real questions of banking77 is planted again, changed, among 2,500; the pair must be in one cluster.
-Longer questions are the beginnings of passages of fairytaleqa; with --long, only these are measured again.
+Longer questions are the beginnings of passages of fairytaleqa.
 Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
 test questions of banking77 are looked up among sketches of its training questions, and training questions that were
 changed. Time: seconds of processor time for generated questions; `--earlier` names the folder `src` of an earlier
-version, which is timed in the same run. Writes bench/results/near_duplicates.json.
+version, which is timed in the same run. Parts that are not named keep their results. Writes
+bench/results/near_duplicates.json.
 """
 
 import os
@@ -40,7 +41,21 @@ RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
 THRESHOLD, AMONG, PLANTED = 0.8, 2_500, 100
 LONG = 300  # longer questions among which some are planted
 LENGTHS = {"5 to 9 words": (5, 9), "10 to 19 words": (10, 19), "20 to 48 words": (20, 48)}
-ROWS = (50_000, 200_000)
+ROWS = (50_000, 200_000, 1_000_000)
+LOOKALIKES = str.maketrans("aeocpxyis", "аеосрхуіѕ")  # Cyrillic letters that look like these
+SYNONYMS = {
+    "account": "profile", "add": "include", "allowed": "permitted", "application": "request", "available": "obtainable",
+    "bank": "lender", "buy": "purchase", "cancel": "revoke", "cash": "notes", "change": "alter",
+    "charged": "billed", "cost": "price", "currency": "money", "declined": "rejected", "deposit": "payment",
+    "exchange": "conversion", "fee": "charge", "find": "locate", "get": "obtain", "happened": "occurred",
+    "help": "assist", "how": "in what way", "identity": "who I am", "long": "much time", "lost": "misplaced",
+    "make": "do", "money": "funds", "need": "require", "new": "another", "order": "request", "pay": "settle",
+    "phone": "mobile", "please": "kindly", "problem": "trouble", "receive": "be given", "refund": "reimbursement",
+    "safe": "secure", "see": "notice", "send": "transmit", "show": "display", "stolen": "taken", "sure": "certain",
+    "tell": "inform", "transaction": "transfer", "transfer": "payment", "trying": "attempting", "use": "employ",
+    "verify": "confirm", "wait": "hold on", "want": "wish", "why": "for what reason", "work": "function",
+    "working": "functioning", "wrong": "incorrect",
+}  # fmt: skip
 SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.jsonl": None,
         "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip
 
@@ -78,11 +93,22 @@ def changes(chance: random.Random, vocabulary: Sequence[str]) -> dict[str, Calla
         words[chance.randrange(len(words))] = chance.choice(vocabulary)
         return " ".join(words)
 
+    def synonyms(text: str, most: int) -> str:
+        words = text.split()
+        known = [place for place, word in enumerate(words) if word.lower().strip("?!.,") in SYNONYMS]
+        for place in chance.sample(known, min(most, len(known))):
+            words[place] = SYNONYMS[words[place].lower().strip("?!.,")]
+        return " ".join(words)
+
     return {
         "a typo": typo,
         "two typos": lambda text: typo(typo(text)),
         "two wrong letters": lambda text: wrong_letter(wrong_letter(text)),
         "a replaced word": replaced,
+        "letters that look alike": lambda text: text.translate(LOOKALIKES),
+        "invisible signs": lambda text: "\u200b".join(text),
+        "a synonym": lambda text: synonyms(text, 1),
+        "all words with a synonym": lambda text: synonyms(text, len(text)),
         "a greeting": lambda text: f"Hi there, {text} Thanks!",
         "in a mail": lambda text: (
             f"Dear team,\n\nI have been a customer since spring. {text} I could not find it on your pages, and "
@@ -110,6 +136,7 @@ def recall(examples: Sequence[Example]) -> dict[str, Any]:
     for name, change in changes(chance, vocabulary).items():
         for length, (low, high) in LENGTHS.items():
             fit = [example for example in among if low <= len(example.last_user.split()) <= high]
+            fit = [one for one in fit if change(one.last_user) != one.last_user]
             chosen = chance.sample(fit, min(PLANTED, len(fit)))
             planted = [asked_as(one, change(one.last_user), f"planted-{one.id}") for one in chosen]
             texts = [question_text(example) for example in (*among, *planted)]
@@ -242,33 +269,37 @@ def times(earlier: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and write the results."""
+    """Measure and write the results; those of other parts are kept."""
     parser = documented(__doc__)
     parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    parser.add_argument("part", nargs="*", metavar="PART")
     parser.add_argument("--earlier", metavar="SRC", default="")
-    parser.add_argument("--long", action="store_true")
     options = parser.parse_args()
-    if options.long:
-        long = {"recall of longer questions": recall_of_long(options.data)}
-        write_json(RESULTS, read_json(RESULTS) | long | {"environment": asdict(environment())})
-        return
     files = [options.data / "banking77" / f"{part}.csv" for part in ("train", "test")]
     train, test = (check(read_examples(file, Data())).examples for file in files)
-    result: dict[str, Any] = {
-        "recall": recall(train),
-        "recall of longer questions": recall_of_long(options.data),
-        "precision on banking77": precision(train),
-        "sketches": recognized(train, test),
-        "units": {"banking77/train.csv": units(train)},
+
+    def all_units() -> dict[str, Any]:
+        found = {"banking77/train.csv": units(train)}
+        for name, group in SETS.items():
+            found[name] = units(check(read_examples(options.data / name, Data(group_column=group))).examples)
+        return found
+
+    parts: dict[str, Callable[[], Any]] = {
+        "recall": lambda: recall(train),
+        "recall of longer questions": lambda: recall_of_long(options.data),
+        "precision on banking77": lambda: precision(train),
+        "sketches": lambda: recognized(train, test),
+        "units": all_units,
+        "processor seconds": lambda: times(options.earlier),
     }
-    for name, group in SETS.items():
-        examples = check(read_examples(options.data / name, Data(group_column=group))).examples
-        result["units"][name] = units(examples)
-    for name in ("precision on banking77", "sketches", "units"):
-        print(name, result[name], flush=True)
-    result["processor seconds"] = times(options.earlier)
+    if unknown := set(options.part) - set(parts):
+        parser.error(f"unknown parts: {', '.join(sorted(unknown))}; known are {', '.join(parts)}")
     hashes = {f"{file.parent.name}/{file.name}": sha256(file) for file in files}
-    write_json(RESULTS, {"environment": asdict(environment()), "data": hashes} | result)
+    result = (read_json(RESULTS) if RESULTS.exists() else {}) | {"data": hashes}
+    for name in options.part or parts:
+        result[name] = parts[name]()
+        print(name, result[name], flush=True)
+        write_json(RESULTS, result | {"environment": asdict(environment())})
 
 
 if __name__ == "__main__":

@@ -56,9 +56,9 @@ def _chance(mean: float, clusters: tuple[tuple[float, float], ...], extra: float
 
 
 def chance(mean: float, sums: Vector, sizes: Vector) -> float:
-    """The chance that decides whether the lower bound is above a mean; cached for right-or-wrong answers."""
+    """The chance that decides whether the lower bound is above a mean; cached for right-or-wrong answers, and pairs."""
     extra = float(sizes.max())
-    if (sizes == 1).all() and ((sums == 0) | (sums == 1)).all():
+    if (sizes == 1).all() and np.isin(sums, (0, 0.5, 1)).all():
         return _chance(mean, tuple(sorted(zip(sums.tolist(), sizes.tolist(), strict=True))), extra)
     return chance_at_most(mean, sums, sizes, extra)
 
@@ -101,18 +101,41 @@ def independent(truths: Sequence[float], number: int, graded: bool = False) -> D
     return draw
 
 
-def grouped(sizes_of: Callable[[Random], Vector], cap: bool = False, ignored: bool = False) -> Draw:
+def paired(truth: float, other: float, number: int) -> Draw:
+    """Differences between a rung and other answers to the same questions, as values from 0 to 1.
+
+    About half of the pairs are right or wrong by the same chance.
+    """
+
+    def draw(random: Random) -> list[Test]:
+        hardness, tests = random.random(number), []
+        theirs = np.where(random.random(number) < 0.7, hardness, random.random(number)) < other
+        for _ in range(RUNGS):
+            mine = np.where(random.random(number) < 0.7, hardness, random.random(number)) < truth
+            tests.append(Test((mine.astype(float) - theirs + 1) / 2, np.ones(number)))
+        return tests
+
+    return draw
+
+
+def grouped(
+    sizes_of: Callable[[Random], Vector], cap: bool = False, ignored: bool = False, unlinked: float = 0
+) -> Draw:
     """Tests in groups with a score of their own each, whose mean is the pass mark.
 
     With `cap`, only some examples of each group are tested; with `ignored`, the groups are not known to the bounds.
+    Of the fraction `unlinked` of the groups, one example is taken for a group of its own.
     """
 
     def draw(random: Random) -> list[Test]:
         sizes, tests = sizes_of(random), []
         if cap and (most := best_cap([int(size) for size in sizes], MARK, look_level(BUDGET, RUNGS))):
             sizes = np.minimum(sizes, most)
+        apart = (random.random(len(sizes)) < unlinked) & (sizes > 1) if unlinked else np.zeros(len(sizes), dtype=bool)
+        of = np.concatenate((np.arange(len(sizes)), np.flatnonzero(apart)))
+        sizes = np.concatenate((sizes - apart, np.ones(apart.sum())))
         for _ in range(RUNGS):
-            rights = random.binomial(sizes.astype(int), random.beta(0.8, 0.2, len(sizes))).astype(float)
+            rights = random.binomial(sizes.astype(int), random.beta(0.8, 0.2, of.max() + 1)[of]).astype(float)
             if ignored:
                 pairs = zip(rights.astype(int), sizes.astype(int), strict=True)
                 rights = np.concatenate([np.repeat([1.0, 0.0], [right, size - right]) for right, size in pairs])
@@ -127,18 +150,18 @@ def unequal(number: int) -> Callable[[Random], Vector]:
     return lambda random: np.clip(np.ceil(random.pareto(1.1, number)), 1, 40)
 
 
-def false_passes(draw: Draw, climbs: int = CLIMBS) -> dict[str, float]:
+def false_passes(draw: Draw, mark: float = MARK, climbs: int = CLIMBS) -> dict[str, float]:
     """How often climbs pass, and how often one of their bounds misses, if every true score is the pass mark."""
     random, counts = np.random.default_rng(1), np.zeros(3)
     for _ in range(climbs):
         looks, passed, low_missed, high_missed = Looks(BUDGET, RUNGS), False, False, False
         for test in draw(random):
-            error, taken = 1 - looks.level, test.highest >= MARK
+            error, taken = 1 - looks.level, test.highest >= mark
             looks = looks.after(taken)
-            low = chance(MARK, test.sums, test.sizes) < error
+            low = chance(mark, test.sums, test.sizes) < error
             passed |= low and taken
             low_missed |= low
-            high_missed |= chance(1 - MARK, test.sizes - test.sums, test.sizes) < error
+            high_missed |= chance(1 - mark, test.sizes - test.sums, test.sizes) < error
         counts += passed, low_missed, high_missed
     names = ("false passes", "lower bounds miss", "upper bounds miss")
     return dict(zip(names, (counts / climbs).tolist(), strict=True))
@@ -210,6 +233,18 @@ def worlds() -> dict[str, Draw]:
     }
 
 
+def further() -> dict[str, tuple[Draw, float]]:
+    """More data on which every pass is false, each with its true mean: missed links, and differences in pairs."""
+    return {
+        "34 near-duplicates of 3 each, one of a tenth of them missed": (
+            grouped(lambda random: np.full(34, 3.0), unlinked=0.1),
+            MARK,
+        ),
+        "in pairs: a margin of 0.05 worse than the incumbent": (paired(MARK - 0.05, MARK, 110), (1 - 0.05) / 2),
+        "in pairs: as good as a floor": (paired(MARK, MARK, 110), 0.5),
+    }
+
+
 def again() -> dict[str, float]:
     """How often one of ten climbs passes falsely."""
     return {
@@ -223,6 +258,7 @@ def again() -> dict[str, float]:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "false passes": lambda: {name: false_passes(draw) for name, draw in worlds().items()},
+    "further false passes": lambda: {name: false_passes(draw, mean) for name, (draw, mean) in further().items()},
     "climbed again": again,
     "power": lambda: {str(number): power(number) for number in (30, 60, 110, 300)},
     "stopped": lambda: {str(truth): stopped(truth) for truth in (0.3, 0.6, 0.8, 0.92, 0.99)},

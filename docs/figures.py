@@ -194,7 +194,9 @@ def neighbour(result: dict[str, Any]) -> str:
 
 def false_passes(result: dict[str, Any]) -> str:
     """How often climbs pass falsely and bounds miss, by kind of data, and the same for climbs on one test set."""
-    rows = [[name, *(f"{rate:.3f}" for rate in rates.values())] for name, rates in result["false passes"].items()]
+    worlds = result["false passes"] | result["further false passes"]
+    rows = [[name, *(f"{rate:.3f}" for rate in rates.values())] for name, rates in worlds.items()]
+    rows.sort(key=lambda row: row[0].startswith("unprotected"))
     again = [[name, f"{rate:.3f}"] for name, rate in result["climbed again"].items()]
     about = f"{result['climbs']:,} climbs each; `{result['command']}`."
     return "\n".join(
@@ -225,7 +227,10 @@ def power(result: dict[str, Any]) -> str:
 def trivial_answers(result: dict[str, Any]) -> str:
     """The score of each kind of trivial answer by each metric."""
     cheats = list(next(iter(result["cheats"].values())))
-    rows = [[name, *(f"{means[cheat]:.3f}" for cheat in cheats)] for name, means in result["cheats"].items()]
+    rows = [
+        [name, *(f"{means[cheat]:.3f}" if cheat in means else "–" for cheat in cheats)]
+        for name, means in result["cheats"].items()
+    ]
     return table(["metric (example job)", *cheats], rows)
 
 

@@ -25,6 +25,7 @@ OTHERS = {  # files without a docstring
     "audit/requests.toml": "Harmful requests with harmless twins, and beginnings of answers that refuse or comply.",
     "audit/rehearsal.toml": "Harmful requests that no gate asks, for trainings that rehearse refusals of the base.",
     "bases/pocket": "The built-in base: config, weights, tokenizer and chat template.",
+    "data/confusables.toml": "Letters of other scripts that look like Latin ones, by docs/confusables.py.",
     "data/private.toml": "Patterns of private data: keys, cards, phone numbers, ids, streets.",
     "gates/general.txt": "The general English text that the forgetting gate measures loss on.",
     "model/known.json": "Configs of well-known base models, for `gradschool fit`.",

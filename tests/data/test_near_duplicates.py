@@ -23,7 +23,8 @@ TEXT = "please tell me how long it will take until the parcel that i ordered on 
         ("**Note:** the *old* card", "note the old card"),
         ("**Äpfel** und ***5*** Birnen", "äpfel und 5 birnen"),
         ("?!", "?!"),
-        ("a\u200bb", "a b"),
+        ("a\u200bb", "ab"),
+        ("ກ\u200bຂ", "ກ ຂ"),
     ],
 )
 def test_folding(text, folded):

@@ -1,6 +1,7 @@
 """A look ends when no further answer could change its verdict, and never changes it."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from gradschool.records import Answer, Example, Message, Scored, Source
 from gradschool.score.certain import all_of, ask_until, better_by, bounds_of_part, certain, decide_by
+from gradschool.score.floors import Trivial, above_floors
 from gradschool.score.judge import judge
 from gradschool.score.stats import bounds, verdict
 from gradschool.settings import Goal
@@ -117,3 +119,30 @@ def test_several_claims_are_certain_only_together(right: float) -> None:
         if found == "passed":
             assert certain(mark, values[:asked], 80) == certain(better, values[:asked], 80) == "passed"
     assert both(values) == {0.1: "failed", 1.0: "passed"}.get(right, both(values))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_look_that_ends_early_has_the_verdict_of_the_whole_look_with_floors_groups_and_ties(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(2):
+        total, mark = draw.choice([20, 45]), draw.choice([0.3, 0.6, 0.8])
+        groups = draw.choice([names(total), names(total, 3), [f"g{int(draw.expovariate(0.2))}" for _ in range(total)]])
+        values = [draw.choice([0.0, 0.5, 1.0]) if draw.random() < 0.2 else float(draw.random() < 0.9) for _ in groups]
+        if draw.random() < 0.3:
+            values = [0.1 * value for value in values]
+        floor = [value if draw.random() < 0.5 else float(draw.random() < 0.2) for value in values]
+        trivial = [Trivial("constant", {f"e{n}": value for n, value in enumerate(floor)})]
+        rows = [
+            replace(row(n, value), group=group) for n, (value, group) in enumerate(zip(values, groups, strict=True))
+        ]
+        examples = [
+            Example(one.id, (Message("user", "q"), Message("assistant", "a")), one.group, Source("x", n))
+            for n, one in enumerate(rows)
+        ]
+        decide, asked = all_of([decide_by(groups, mark, LEVEL), better_by(0.0, floor, groups, LEVEL)]), 0
+        while (end := ask_until(decide, values[:asked], total)) > asked:
+            asked = end
+        goal = Goal(metric="exact_match", pass_mark=mark)
+        part, rest = rows[:asked], examples[asked:]
+        early = above_floors(judge(part, goal, LEVEL, unasked=rest), part, trivial, rest)
+        assert early.verdict == above_floors(judge(rows, goal, LEVEL), rows, trivial).verdict

@@ -203,8 +203,40 @@ def test_reading_any_text_gives_a_value_or_a_valueerror(text):
         assert read_json(text) == expected
 
 
-def test_lists_in_lists_end():
+def orders(number, lines, wrong=0):
+    """Orders with lines, whose pairing needs pairing; the last lines of each order are wrong."""
+    return [
+        {"order": n, "lines": [{"item": f"{n}-{m}", "count": m if m < lines - wrong else -1} for m in range(lines)]}
+        for n in range(number)
+    ]
+
+
+def test_many_lists_of_objects_are_paired_exactly():
+    right, said = orders(40, 2), orders(40, 2, wrong=1)
+    random.Random(2).shuffle(said)
+    assert mark(json.dumps(said), json.dumps(right)).value == pytest.approx(4 / 5)
+
+
+@pytest.mark.parametrize(
+    "ideal",
+    [
+        json.dumps(orders(1_500, 1)),
+        json.dumps([{"n": n} for n in range(2_000)]),
+        json.dumps([[[f"{n}{m}"] for n in range(150)] for m in range(150)]),
+        '{"a":' * 150 + "1" + "}" * 150,
+    ],
+    ids=["lists of objects in a long list", "a long list", "lists in lists in lists", "deep"],
+)
+def test_what_cannot_be_paired_in_time_is_refused_by_name_whatever_the_answer(ideal):
     began = time.process_time()
-    one, other = ([[[f"{kind}{n}{m}"] for n in range(150)] for m in range(150)] for kind in "ab")
-    assert mark(json.dumps(one), json.dumps(other)).value == 0
-    assert time.process_time() - began < 20
+    for said in (ideal, "{}", "no json"):
+        with pytest.raises(Unscorable, match=r"examples\.jsonl:1.*objects in its lists"):
+            mark(said, ideal)
+    assert time.process_time() - began < 5
+
+
+def test_a_much_larger_answer_is_refused_and_a_larger_one_is_scored():
+    right = orders(10, 3)
+    assert mark(json.dumps(orders(60, 3)), json.dumps(right)).value == pytest.approx(2 * 70 / 490)
+    with pytest.raises(Unscorable, match="the answer has too many objects"):
+        mark(json.dumps([orders(40, 20) for _ in range(20)]), json.dumps([right, right]))

@@ -14,7 +14,8 @@ from gradschool.data.short_texts import Corpus, Limits, Links, numbers_in
 
 SIZE = 3  # words of a gram by which a text is found
 REGISTERED = 8  # grams of a short text, those with the smallest hashes
-TABLE = 26  # bits; a table of this size excludes most grams that were not registered
+TABLE = 26  # bits of the table that excludes most grams that were not registered (Bloom 1970)
+SHIFTS = (0, 19, 38)  # of a gram, for its places in the table: of a million texts, 1 in 600 other grams has all three
 MAX_OWNERS, MAX_HOLDERS = 32, 64  # short texts, and texts, with one gram; with more it is a stock phrase
 FOUND = 0.5  # fraction of the registered grams, without stock phrases, that the longer text must have
 MIN_GRAMS, MIN_OTHER = 12, 20  # different 5-character grams of a short text: with the same answer, with another
@@ -76,7 +77,7 @@ def _candidates(corpus: Corpus) -> Links:
 
 def _grams(corpus: Corpus) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, npt.NDArray[np.int64]]:
     """The registered grams, sorted, with the short text of each; and where grams like these occur."""
-    mask, table = np.uint64((1 << TABLE) - 1), np.zeros(1 << TABLE, dtype=bool)
+    table = np.zeros(1 << TABLE, dtype=np.uint8)
     names, owners = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
     for start, grams in _blocks(corpus):
         short = corpus.is_short[start : start + len(grams.counts)]
@@ -84,15 +85,23 @@ def _grams(corpus: Corpus) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, npt.N
         first = np.arange(len(chosen.flat)) - np.repeat(chosen.offsets[:-1], chosen.counts) < REGISTERED
         names.append(chosen.flat[first])
         owners.append(np.flatnonzero(short)[chosen.owners[first]] + start)
-        table[names[-1] & mask] = True
+        for bit, shift in enumerate(SHIFTS):
+            table[_places(names[-1], shift)] |= np.uint8(1 << bit)
     found, holders = [], []
     for start, grams in _blocks(corpus):
-        known = grams.where(table[grams.flat & mask])
+        known = grams
+        for bit, shift in enumerate(SHIFTS):
+            known = known.where(table[_places(known.flat, shift)] & np.uint8(1 << bit) != 0)
         found.append(known.flat)
         holders.append(known.owners + start)
     name, owner = np.concatenate(names), np.concatenate(owners)
     order = np.lexsort((owner, name))
     return name[order], owner[order], np.concatenate(found), np.concatenate(holders)
+
+
+def _places(grams: Hashes, shift: int) -> Hashes:
+    """The places of grams in the table."""
+    return grams >> np.uint64(shift) & np.uint64((1 << TABLE) - 1)
 
 
 def _blocks(corpus: Corpus) -> Iterator[tuple[int, Grams]]:

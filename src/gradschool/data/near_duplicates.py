@@ -12,7 +12,7 @@ from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
 from gradschool.data.normalize import normalize
 from gradschool.data.reworded import reworded
-from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, ngram_hashes, ngrams, signatures, words_of
+from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, by_key, ngram_hashes, ngrams, signatures, words_of
 from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
 from gradschool.records import Example
 
@@ -132,7 +132,7 @@ class NearIndex:
         self._common, self._threshold = common, threshold
         self._bands = _bands(threshold)
         self._waiting: list[str] = []
-        self._keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, self._bands), dtype=np.uint64)]
+        self._keys: list[npt.NDArray[np.uint64]] = [np.zeros((self._bands, 0), dtype=np.uint64)]
         self._signatures: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
         self._first: dict[bytes, int] = {}
         self._equal: list[int] = []  # for each text, the first with the same shingles
@@ -147,7 +147,7 @@ class NearIndex:
         """Add texts by the hashes of their words."""
         grams = self._shingles(words)
         rows = signatures(grams, HASHES, SEED)
-        self._keys.append(banded(rows, self._bands))
+        self._keys.append(banded(rows, self._bands).T)
         self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
         for one in grams.fingerprints():
             self._equal.append(self._first.setdefault(one.tobytes(), len(self._equal)))
@@ -173,7 +173,7 @@ class NearIndex:
         """
         self._process()
         count = len(self._equal)
-        keys, low = np.concatenate(self._keys), np.concatenate(self._signatures)
+        keys, low = np.concatenate(self._keys, axis=1), np.concatenate(self._signatures)
         roots = np.array(self._equal, dtype=np.int64)
         first = roots == np.arange(count)
         cached: dict[int, Hashes] = {}
@@ -197,8 +197,8 @@ class NearIndex:
                 unlike.add(pair)
             return alike
 
-        for band in range(self._bands):
-            links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
+        for key in keys:
+            links = [link for crowd in _same_key(key, first) for link in _links(crowd, roots, near)]
             if links:
                 known = np.column_stack((np.arange(count), roots))
                 roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64))))
@@ -221,8 +221,9 @@ def _bands(threshold: float) -> int:
 def _same_key(keys: npt.NDArray[np.uint64], first: npt.NDArray[np.bool_]) -> Iterator[list[int]]:
     """Groups of texts with the same key; of equal texts only the first."""
     numbers = np.flatnonzero(first)
-    order = numbers[np.argsort(keys[numbers], kind="stable")]
-    ends = np.flatnonzero(np.diff(keys[order])) + 1
+    order, ordered = by_key(keys[numbers])
+    order = numbers[order]
+    ends = np.flatnonzero(np.diff(ordered)) + 1
     starts = np.concatenate(([0], ends))
     lengths = np.diff(np.concatenate((starts, [len(order)])))
     for start, length in zip(starts[lengths > 1].tolist(), lengths[lengths > 1].tolist(), strict=True):

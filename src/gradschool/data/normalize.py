@@ -1,4 +1,4 @@
-"""Normalize texts for comparison: one Unicode form; without case, punctuation, currency signs and spacing."""
+"""Normalize texts for comparison: one Unicode form, without case, punctuation, spacing and lookalikes of letters."""
 
 import re
 import unicodedata
@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import regex
 
+from gradschool.data.confusables import fold_lookalikes, join_words
 from gradschool.records import Conversation, Example
 
 # Characters that carry meaning stay: "5 - 3", "5 * 3" and "5 / 3" are three questions, and so are "1.5" and "15".
@@ -74,7 +75,8 @@ def _folded(character: str) -> str:
 def normalize(text: str) -> str:
     """A text in lower case; punctuation, asterisks around words and runs of spaces are one space.
 
-    Text that is only punctuation stays.
+    A letter of another script that looks like one of its word's own is that letter. Text that is only punctuation
+    stays.
 
     >>> normalize("Where's my card?!")
     'where s my card'
@@ -85,7 +87,8 @@ def normalize(text: str) -> str:
         if "-" in plain:
             plain = HYPHEN.sub(" ", plain)
         return " ".join(plain.split()) or lower.strip()
-    lower = fold_width(text.replace("\u200b", " ")).casefold()  # a zero-width space divides words
+    divided = join_words(text).replace("\u200b", " ")  # a zero-width space divides words in scripts without spaces
+    lower = fold_lookalikes(fold_width(divided)).casefold()
     plain = PUNCTUATION.sub(" ", EMPHASIS.sub(" ", lower) if "*" in lower else lower)
     return " ".join(plain.split()) or lower.strip()
 

@@ -141,7 +141,8 @@ def signatures(grams: Grams, hashes: int, seed: int) -> npt.NDArray[np.uint32]:
     """MinHash signatures of the grams of texts, of shape (texts, hashes)."""
     offsets = grams.offsets.astype(np.uint64)
     rows = RMinHash.digest_matrix_from_flat_token_hashes(grams.flat, offsets, hashes, seed).to_rows()
-    return np.array(rows, dtype=np.uint32).reshape(len(offsets) - 1, hashes)
+    texts = len(offsets) - 1
+    return np.fromiter(chain.from_iterable(rows), dtype=np.uint32, count=texts * hashes).reshape(texts, hashes)
 
 
 def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
@@ -151,3 +152,15 @@ def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
     for column in range(columns.shape[2]):
         keys = keys * MULTIPLIER + columns[:, :, column]
     return keys
+
+
+def by_key(keys: Hashes) -> tuple[npt.NDArray[np.int64], Hashes]:
+    """The positions in the order of their keys, and of positions for equal keys; and what is equal for equal keys.
+
+    Key and position are sorted as one number, many times as fast as positions by their keys. The lower bits of a key
+    make place for the position: of a million different keys, two are taken for equal with probability 1 in 35.
+    """
+    bits = np.uint64(max(len(keys) - 1, 1).bit_length())
+    packed = (mix(keys) >> bits << bits) | np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    return (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64), packed >> bits

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gradschool.data.char_grams import SIZE, char_grams
 from gradschool.data.normalize import normalize, normalized_words
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures, words_of
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, by_key, signatures, words_of
 
 HASHES, BANDS, SEED = 80, 20, 2  # finds a pair with a Jaccard similarity of .6 with probability .94, of .7 with .996
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
@@ -162,26 +162,25 @@ class Index:
     """MinHash signatures and band keys of texts of a corpus, which come in blocks of their positions and grams."""
 
     def __init__(self, corpus: Corpus, blocks: Iterable[tuple[Places, Grams]], hashes: int, bands: int) -> None:
-        self._corpus, self._bands = corpus, bands
-        numbers, keys = [np.zeros(0, dtype=np.int64)], [np.zeros((0, bands), dtype=np.uint64)]
+        self._corpus = corpus
+        numbers, keys = [np.zeros(0, dtype=np.int64)], [np.zeros((bands, 0), dtype=np.uint64)]
         low, digits = [np.zeros((0, hashes), dtype=np.uint8)], [np.zeros(0, dtype=np.uint64)]
         for places, grams in blocks:
             rows = signatures(grams, hashes, SEED)
             numbers.append(places)
-            keys.append(banded(rows, bands))
+            keys.append(banded(rows, bands).T)
             low.append(rows.astype(np.uint8))
             digits.append(corpus.digits[places])
         self._numbers = np.concatenate(numbers)
-        self._keys, self._low = np.concatenate(keys), np.concatenate(low)
-        self._keys ^= np.concatenate(digits)[:, None]  # other numbers, other text
+        self._keys, self._low = np.concatenate(keys, axis=1), np.concatenate(low)  # a row of keys for each band
+        self._keys ^= np.concatenate(digits)  # other numbers, other text
 
     def candidates(self, least: float, other_answers: bool = True) -> Links:
         """Pairs whose estimated similarity is at least `least`; without `other_answers`, of texts with one answer."""
         answers = self._corpus.answers[self._numbers].astype(np.uint64) * MULTIPLIER
         count = len(self._numbers)
         found = [np.zeros(0, dtype=np.int64)]
-        for band in range(self._bands):
-            key = self._keys[:, band]
+        for key in self._keys:
             pairs = _neighbours(key ^ answers, WINDOW)
             if other_answers:
                 pairs = np.concatenate((pairs, _neighbours(key, OTHER_WINDOW, CROWD)))
@@ -202,8 +201,7 @@ class Index:
 
 def _neighbours(keys: Hashes, window: int, crowd: int | None = None) -> Links:
     """Pairs of texts with equal keys that are at most `window` apart in their order; none of more than `crowd`."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
+    order, ordered = by_key(keys)
     if crowd is not None:
         ends = np.flatnonzero(np.diff(ordered, append=ordered[-1:] + np.uint64(1))) + 1
         lengths = np.diff(ends, prepend=0)

@@ -1,6 +1,7 @@
 """The metric for answers in JSON: F1 over fields."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -19,9 +20,11 @@ from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed
 
-MAX_PAIRED = 2_000  # items of each of two lists, neither equal nor single values, that are paired with each other
-MAX_COMPARED = 40_000  # pairs of items that hold lists whose common fields are counted, those with the most first
-MAX_PAIRS = 500_000  # of values in two answers; lists in lists in lists would need any number
+# Of comparing two values, in calls of `matched`, of which a second does about 10,000. An answer may be twice as large
+# as the largest ideal answer (see `work`).
+MAX_WORK, ANSWER = 50_000, 2
+ITEM = 0.2  # the square root of the work for two items that need no call: a list has about a thousand of them at most
+MAX_DEPTH = 100
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
@@ -58,65 +61,65 @@ def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     return found
 
 
+def work(value: Any, depth: int = 0) -> float:
+    """At most how many calls it takes to compare a JSON value with one of the same shape; infinite if it is too deep.
+
+    Two values take at most the root of the product of both numbers (Cauchy and Schwarz): each pair of items of two
+    lists is compared, and these numbers multiply in lists of lists.
+    """
+    if depth > MAX_DEPTH:
+        return math.inf
+    if isinstance(value, dict):
+        return 1 + sum(work(inner, depth + 1) for inner in value.values())
+    if not isinstance(value, list):
+        return 1
+    items = [item for item in value if _nested(item)]
+    return 1 + sum(math.sqrt(work(item, depth + 1)) if _holds_pairs(item) else ITEM for item in items) ** 2
+
+
 def matched(one: Any, other: Any) -> int:
     """The number of fields that two JSON values share, with the items of lists paired so that it is highest."""
-    try:
-        return _Pairing().matched(one, other)
-    except (RecursionError, TooManyPairs):
-        return (fields(one) & fields(other)).total()
+    if isinstance(one, dict) and isinstance(other, dict) and one and other:
+        return sum(matched(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list) and one and other:
+        return _paired(one, other)
+    return (fields(one) & fields(other)).total() if not _nested(one) and not _nested(other) else 0
 
 
-class TooManyPairs(Exception):
-    """Pairing the items of two lists would take too long."""
+def _paired(one: list[Any], other: list[Any]) -> int:
+    """The shared fields of two lists: of equal items first, then of the best pairs of the others."""
+    left, right = ([(_key(item), item) for item in items] for items in (one, other))
+    equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
+    shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
+    # Single values that are not equal share nothing.
+    mine, yours = ([item for item in _without(side, equal) if _nested(item)] for side in (left, right))
+    if not mine or not yours:
+        return shared
+    scores = _common(mine, yours)
+    rows, columns = linear_sum_assignment(scores, maximize=True)
+    return shared + int(scores[rows, columns].sum())
 
 
-class _Pairing:
-    """Pairs the items of lists in two values; raises TooManyPairs after `MAX_PAIRS` of them."""
-
-    def __init__(self) -> None:
-        self._left = MAX_PAIRS
-
-    def matched(self, one: Any, other: Any) -> int:
-        self._left -= 1
-        if self._left < 0:
-            raise TooManyPairs
-        if isinstance(one, dict) and isinstance(other, dict) and one and other:
-            return sum(self.matched(one[key], other[key]) for key in one.keys() & other.keys())
-        if isinstance(one, list) and isinstance(other, list) and one and other:
-            return self._paired(one, other)
-        return (fields(one) & fields(other)).total() if not _nested(one) and not _nested(other) else 0
-
-    def _paired(self, one: list[Any], other: list[Any]) -> int:
-        """The shared fields of two lists: of equal items first, then of the best pairs of the others."""
-        left, right = ([(_key(item), item) for item in items] for items in (one, other))
-        equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
-        shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
-        # Single values that are not equal share nothing.
-        mine, yours = ([item for item in _without(side, equal) if _nested(item)] for side in (left, right))
-        if not mine or not yours:
-            return shared
-        scores = self._common(mine[:MAX_PAIRED], yours[:MAX_PAIRED])
-        rows, columns = linear_sum_assignment(scores, maximize=True)
-        return shared + int(scores[rows, columns].sum())
-
-    def _common(self, one: Sequence[Any], other: Sequence[Any]) -> NDArray[np.int64]:
-        """The fields that each item shares with each of the others: (one, other)."""
-        counted: list[list[Counter[Any]]] = [[Counter(fields(item)) for item in items] for items in (one, other)]
-        numbers: dict[Hashable, int] = {}  # of fields; the second one of equal fields has another number
-        mine, yours = (_incidence(items, numbers) for items in counted)
-        size = max(1, len(numbers))
-        scores = np.asarray((_matrix(mine, size) @ _matrix(yours, size).T).toarray(), dtype=np.int64)
-        with_lists = [np.array([any(-1 in path for path, *_ in found) for found in items]) for items in counted]
-        places = np.flatnonzero((scores > 0) & np.logical_and.outer(*with_lists))
-        order = places[np.argsort(-scores.flat[places], kind="stable")]
-        scores.flat[order[MAX_COMPARED:]] = 0
-        for row, column in zip(*np.unravel_index(order[:MAX_COMPARED], scores.shape), strict=True):
-            scores[row, column] = self.matched(one[row], other[column])  # values of different items do not add up
-        return scores
+def _common(one: Sequence[Any], other: Sequence[Any]) -> NDArray[np.int64]:
+    """The fields that each item shares with each of the others: (one, other)."""
+    counted: list[list[Counter[Any]]] = [[Counter(fields(item)) for item in items] for items in (one, other)]
+    numbers: dict[Hashable, int] = {}  # of fields; the second one of equal fields has another number
+    mine, yours = (_incidence(items, numbers) for items in counted)
+    size = max(1, len(numbers))
+    scores = np.asarray((_matrix(mine, size) @ _matrix(yours, size).T).toarray(), dtype=np.int64)
+    pairs = [np.array([_holds_pairs(item) for item in items]) for items in (one, other)]
+    for row, column in np.argwhere((scores > 0) & np.logical_and.outer(*pairs)):
+        scores[row, column] = matched(one[row], other[column])  # values of different items do not add up
+    return scores
 
 
 def _nested(value: Any) -> bool:
     return isinstance(value, dict | list) and bool(value)
+
+
+def _holds_pairs(value: Any) -> bool:
+    """Whether a value has a list of objects or lists, whose items must be paired; other lists are sets of values."""
+    return any(-1 in path[:-1] for path, *_ in fields(value))
 
 
 def _incidence(items: Sequence[Counter[Any]], numbers: dict[Hashable, int]) -> list[list[int]]:
@@ -155,21 +158,34 @@ def json_fields(answer: str, example: Example) -> MetricResult:
 
     A field is a path of nested keys with its value; items of a list may be in any order, but each is compared with one
     item as a whole, so that values that are swapped between items do not match. Parts: "valid JSON", and
-    "exact" (all values equal, lists in order). An answer that is not JSON scores 0; an ideal answer that is not JSON
-    is Unscorable.
+    "exact" (all values equal, lists in order). An answer that is not JSON scores 0. An ideal answer that is not JSON is
+    Unscorable, and so are values with so many objects in lists that pairing them would take too long.
     """
-    try:
-        ideal = read_json(compose(example.ideal), as_typed)
-    except ValueError as error:
-        raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
+    ideal = read_ideal(example.ideal, str(example.source))
     try:
         answered = read_json(compose(answer), as_typed)
     except ValueError:
         return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
+    if work(answered) * work(ideal) > (ANSWER * MAX_WORK) ** 2:
+        raise Unscorable(f"the answer has too many objects in its lists to be paired with those of {example.source}.")
     given, wanted = fields(answered), fields(ideal)
     value = 2 * matched(answered, ideal) / (given.total() + wanted.total())
     exact = fields(answered, ordered=True) == fields(ideal, ordered=True)
     return MetricResult(value, {"valid JSON": 1.0, "exact": float(exact)})
+
+
+def read_ideal(text: str, source: str) -> Any:
+    """The value of an ideal answer; raises Unscorable if it is not JSON, or too large to be compared with answers."""
+    try:
+        ideal = read_json(compose(text), as_typed)
+    except ValueError as error:
+        raise Unscorable(f"the ideal answer ({source}) is not JSON: {error}.") from error
+    if work(ideal) > MAX_WORK:
+        raise Unscorable(
+            f"the ideal answer ({source}) has too many objects in its lists, or too many levels, for json_fields to "
+            "pair them with those of an answer; about a thousand objects are possible."
+        )
+    return ideal
 
 
 def _object(key: Callable[[str], str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:

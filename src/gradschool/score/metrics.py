@@ -8,7 +8,7 @@ from gradschool.errors import DataError, UsageError, nearest
 from gradschool.files import is_inside
 from gradschool.records import Example
 from gradschool.score.custom import custom_file, custom_metric, demand_trust, is_custom
-from gradschool.score.json_fields import json_fields, read_json
+from gradschool.score.json_fields import json_fields, read_ideal
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.score.style import Style
@@ -120,18 +120,18 @@ def best_of_right_answers(metric: Metric) -> Metric:
 
 def _fits(found: dict[str, Metric], examples: Sequence[Example]) -> None:
     if "json_fields" in found:
-        wrong = [message for example in examples if (message := _not_json(example))]
+        wrong = [message for example in examples if (message := _unfit(example))]
         if wrong:
             raise DataError(
-                f"{len(wrong)} of {len(examples)} ideal answers are not JSON, which the metric json_fields requires.",
+                f"{len(wrong)} of {len(examples)} ideal answers cannot be compared by the metric json_fields.",
                 "\n".join(f"  - {message}" for message in wrong[:10]),
                 "correct these answers, or choose another metric.",
             )
 
 
-def _not_json(example: Example) -> str:
+def _unfit(example: Example) -> str:
     try:
-        read_json(example.ideal)
-    except ValueError as error:
-        return f"{example.source}: {error}"
+        read_ideal(example.ideal, str(example.source))
+    except Unscorable as error:
+        return str(error)
     return ""
