@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed
 
+Field: TypeAlias = tuple[tuple[str | int, ...], str, Any]  # the path of its keys, its kind, its value
 # Of comparing two values, in calls of `matched`, of which a second does about 10,000. An answer may be twice as large
 # as the largest ideal answer (see `work`).
 MAX_WORK, ANSWER = 50_000, 2
@@ -38,13 +39,13 @@ def read_json(text: str, key: Callable[[str], str] = str) -> Any:
     return parse_json(fenced[1] if fenced else text.strip(), _no_constant, partial(_object, key))
 
 
-def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
+def fields(value: Any, *, ordered: bool = False) -> Counter[Field]:
     """Count all innermost values by their path of keys; positions in lists count only if `ordered`.
 
     Strings are trimmed and in one form, as `exact_match` compares them; numbers are compared as numbers (1 equals 1.0,
     but neither true nor "1"); {} and [] are values.
     """
-    found: Counter[Hashable] = Counter()
+    found: Counter[Field] = Counter()
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:  # a loop, because recursion could overflow the stack
         path, value = waiting.pop()
@@ -119,7 +120,7 @@ def _nested(value: Any) -> bool:
 
 def _holds_pairs(value: Any) -> bool:
     """Whether a value has a list of objects or lists, whose items must be paired; other lists are sets of values."""
-    return any(-1 in path[:-1] for path, *_ in fields(value))
+    return any(-1 in path[:-1] for path, _, _ in fields(value))
 
 
 def _incidence(items: Sequence[Counter[Any]], numbers: dict[Hashable, int]) -> list[list[int]]:
