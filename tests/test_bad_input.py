@@ -111,7 +111,7 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     "guidelines that are a pipe": (
         pipe("rules.md", FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL),
         4,
-        ("rules.md cannot be read", "pipe"),
+        ("rules.md is a pipe",),
     ),
     "a schema that is a pipe": (
         pipe("order.json", FAKE + GOAL + '[[goal.rules]]\nname = "odd"\nkind = "json_schema"\nvalue = "order.json"\n'),

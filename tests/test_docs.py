@@ -313,7 +313,7 @@ def test_the_worked_example_is_computed():
     [
         ("README.md", f"at most {Goal().error_budget:.0%} (`error_budget`)".replace("%", " %")),
         ("docs/decision.md", f"With fewer than {sizing.MIN_EXAMPLES} usable examples"),
-        ("docs/decision.md", f"and at least {sizing.TARGET_TEST}, if half of the examples suffice for it"),
+        ("docs/decision.md", f"the most of: twice that number, {sizing.TARGET_TEST}, a fifth of the examples"),
         ("docs/decision.md", f"Validation gets {100 * sizing.VALIDATION_FRACTION:g} %"),
         ("docs/decision.md", f"and about {sizing.TARGET_VALIDATION} if there are few examples"),
         ("docs/decision.md", f"less than {100 * MIN_STOP_RATE:g} % of the validation answers ended"),

@@ -85,12 +85,11 @@ def settings_of_base(name: str, **more: Any) -> Settings:
 def demand_named(key: str, name: str, path: Path) -> None:
     """Raise DataError unless a setting names a file or a folder; before hours of work, since it is read later."""
     if not (path.is_file() or path.is_dir()):
-        special = path.exists()
-        raise DataError(
-            f"{key} = {name!r}: {path} {'is a pipe, a device or a socket' if special else 'does not exist'}.",
-            "" if special else "The path is relative to the job's folder.",
-            "name a file or a folder, or remove the key." if special else "correct it, or remove the key.",
-        )
+        what, why, fix = "does not exist", "The path is relative to the job's folder.", "correct it, or remove the key."
+        if path.exists():
+            what, why = "is a pipe, a device or a socket", "Only files and folders have an end to read to."
+            fix = "name a file or a folder, or remove the key."
+        raise DataError(f"{key} = {name!r}: {path} {what}.", why, fix)
 
 
 def demand_prepared(job: Job) -> None:

@@ -16,7 +16,8 @@ from gradschool.specialist import Recipe, Specialist, specialist_of
 
 NAME = "prompt"
 FIXED_SETS = 8  # sets of fixed examples that are tried for each number of shots
-OWN_ASKED = 32  # train questions that the base is asked, to show it answers of its own
+# Train questions that the base is asked, to show it answers of its own; for a small validation set, a multiple of it.
+OWN_ASKED, OWN_FACTOR = 32, 2
 MAX_POOL = 2_000  # examples among which the nearest are searched
 LENGTH_QUANTILE = 0.9  # longer examples are not shown
 
@@ -61,7 +62,7 @@ def own_right_answers(best: Specialist, inputs: RungInputs) -> Work[list[Example
     A base follows examples in its own words more easily (Khattab et al. 2023, "DSPy: Compiling Declarative Language
     Model Calls into Self-Improving Pipelines", arXiv:2310.03714). Right is what reaches the pass mark.
     """
-    asked = short_enough(inputs.train)[:OWN_ASKED]
+    asked = short_enough(inputs.train)[: min(OWN_ASKED, OWN_FACTOR * len(inputs.validation))]
     if not asked or not any(inputs.settings.prompt.shots):
         return []
     [*_, recipe] = free_and_constrained(instruction_variants(best.recipe, inputs.run.job)[:1], inputs)
