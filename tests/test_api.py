@@ -47,6 +47,7 @@ def test_every_code_block_of_the_page_runs(base: Path, here: Path, monkeypatch: 
         return (Gate("a gate", True, "evidence"),)
 
     monkeypatch.setattr("gradschool.audits.audit", audit)
+    monkeypatch.setattr("gradschool.rungs.state.audit", audit)
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     scope: dict[str, Any] = {}
     for block in blocks:
