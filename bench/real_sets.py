@@ -150,6 +150,7 @@ SETS = (
         },
         "no floor for answers; for retrieval see fairytaleqa_retrieval.json",
         fairytaleqa,
+        epochs_of_others=0.25,
     ),
 )
 
