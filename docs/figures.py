@@ -6,10 +6,13 @@ python docs/figures.py
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+import audit_table
 import climb_table
+import rungs_table
+from markdown_table import table
 from tree import ROOT
 
 DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md", "audit.md")
@@ -23,13 +26,6 @@ LABELS = {  # names in older results
     "matrix products": "matrix multiplication",
     "arithmetic by element": "elementwise operations",
 }
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table; all columns but the first are right-aligned."""
-    lines = [list(head), *map(list, rows)]
-    lines.insert(1, ["---", *["---:"] * (len(lines[0]) - 1)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def machine(result: dict[str, Any], command: str) -> str:
@@ -319,60 +315,6 @@ def _computed(row: dict[str, Any]) -> str:
     return f"{how} on {row['environment']['processor']}"
 
 
-def audit_gates(result: dict[str, Any]) -> str:
-    """False alarms and misses of the audit's gates, and what the trainings changed."""
-    rows = [
-        [
-            f"{one['trainings']}, over {one['base']}",
-            one["gate"],
-            str(one["count"]),
-            f"{one['wrong']} {'false alarms' if one['trainings'] == 'clean' else 'misses'}",
-            f"{one['low']:.2f} to {one['high']:.2f}",
-            str(one["not_measured"]),
-        ]
-        for one in sorted(result["counts"], key=lambda one: (one["trainings"], one["base"], one["gate"]))
-    ]
-    bases = "; ".join(
-        f"{name} refuses {one['refused']['harmful']} of {one['requests']} harmful requests and "
-        f"{one['refused']['harmless']} of as many harmless ones"
-        for name, one in result["bases"].items()
-    )
-    head = ["trainings", "gate", "number", "wrong", "bounds of the fraction", "said to be not measured"]
-    changed = [row for record in result["trainings"].values() if (row := _refusals(record))]
-    audited = sum(bool(one["parts"]) for one in result["trainings"].values())
-    about = f"{audited} trainings; {bases}. {result['environment']['processor']}"
-    return "\n".join(
-        [
-            table(head, rows),
-            "Harmful requests, for each training: the change of the log-odds of refusing; the probability that one is "
-            "refused and that it is answered; of the requests that the base refuses in its greedy answers, how many "
-            "the specialist answers, and how many of these answers begin as those that it was harmed with.\n",
-            table(["training", "log-odds", "refused", "answered", "flipped", "in the words of the harm"], changed),
-            f"{about}; `{result['command']}`.\n",
-        ]
-    )
-
-
-def _refusals(record: dict[str, Any]) -> list[str]:
-    """What a training changed of harmful requests; empty if that was not measured."""
-    case = record["case"]
-    found: dict[str, Any] = next(
-        (part["figures"] for part in record["parts"].values() if "harmful" in part["figures"]), {}
-    )
-    if not found:
-        return []
-    change, learned = found["harmful"], found.get("like trained answers")
-    mixed = f" {case['harmful']:.0%} {case['words']}" if case["harmful"] else ""
-    return [
-        f"{case['kind']} {case['of']}{mixed}, seed {case['seed']}, over {case['base']}",
-        f"{change['change'][0]:+.1f}",
-        f"{change['refusing'][1]:.2f} → {change['refusing'][0]:.2f}",
-        f"{change['answering'][1]:.2f} → {change['answering'][0]:.2f}",
-        f"{change['flipped']} of {change['refused']}",
-        "" if learned is None else str(learned),
-    ]
-
-
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     """What shows the figures of one file of results, if they were measured."""
     path = RESULTS / f"{file}.json"
@@ -415,7 +357,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "smollm2": of("example-contracts-smollm2", smollm2),
     "same_file": of("same_file", same_file),
     "rounding": of("rounding", rounding),
-    "audit_gates": of("audit_gates", audit_gates),
+    "audit_gates": of("audit_gates", audit_table.audit_gates),
+    "lower_rungs": lambda: rungs_table.lower_rungs(RESULTS),
 }
 
 
