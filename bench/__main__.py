@@ -12,19 +12,8 @@ from pathlib import Path
 from bench.usage import documented
 
 BUILT_IN = (
-    *(
-        "examples",
-        "lower_rungs",
-        "choices",
-        "verdict",
-        "support_floors",
-        "parity",
-        "same_file",
-        "rehearsal",
-        "serve_load",
-        "rounding",
-    ),
-    *("mailbox_scale", "prepare_scale", "quote_removal", "kills", "audit_gates"),
+    *("examples", "choices", "verdict", "support_floors", "parity", "same_file", "rehearsal", "serve_load", "rounding"),
+    *("mailbox_scale", "prepare_scale", "quote_removal", "kills", "audit_gates", "lower_rungs"),
     *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )
 ON_DATA = (
