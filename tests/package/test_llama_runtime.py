@@ -24,8 +24,9 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.streamed import StreamError
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import read_evidence
+from gradschool.package.llama_runtime import llama_engine
 from gradschool.package.manifest import read_manifest
-from gradschool.records import Abstention, Decoding, Message
+from gradschool.records import Abstention, Constraint, Decoding, Message
 from gradschool.serve.loading import open_service
 from gradschool.serve.server import running
 from gradschool.specialist import Specialist
@@ -165,6 +166,14 @@ def test_what_llama_cpp_cannot_run_is_refused(of_gguf: OfGguf, tmp_path: Path, m
     monkeypatch.setattr("gradschool.package.bundle.read_manifest", lambda _: careful)
     with pytest.raises(UsageError, match="abstains"):
         finish(open_specialist(of_gguf.specialist, runtime="llama"))
+
+
+def test_compared_labels_are_refused_because_llama_cpp_would_write_them(of_gguf: OfGguf) -> None:
+    manifest = read_manifest(of_gguf.specialist)
+    labels = Constraint(("yes", "no"), bias=(0.0, 0.1))
+    recipe = replace(manifest.recipe, decoding=replace(manifest.recipe.decoding, constraint=labels))
+    with pytest.raises(UsageError, match="compares all labels by their probability"):
+        finish(llama_engine([(manifest, recipe)], of_gguf.specialist))
 
 
 def test_without_llama_cpp_the_error_says_how_to_get_it(of_gguf: OfGguf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from gradschool.records import Constraint, Conversation
 from gradschool.rungs.base import base
 from gradschool.rungs.comparing import preferred
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import TRAIN, VALIDATION, inputs_of
+from rung_inputs import TRAIN, VALIDATION, example, inputs_of
 
 LABELS = Constraint(("even", "odd"))
 
@@ -82,3 +82,11 @@ def test_shown_examples_are_not_questions_of_the_calibration(tmp_path: Path) -> 
     inputs = replace(inputs_of(tmp_path), constraint=LABELS)
     finish(base(Specialist(Watching(), Recipe(shots=1, examples=(TRAIN[10],))), inputs))
     assert TRAIN[11].last_user in asked and TRAIN[10].last_user not in asked
+
+
+def test_labels_that_are_all_the_same_are_not_proposed(tmp_path: Path) -> None:
+    """Uncorrected, the preferred label is the answer to every question, which a gate rejects."""
+    numbers = [example(200 + n, f"number {n} please", "even" if n % 3 else "odd") for n in range(24)]
+    inputs = replace(inputs_of(tmp_path), constraint=LABELS, validation=numbers)
+    candidate, _ = finish(base(Specialist(Prefers(), Recipe()), inputs))
+    assert all(gate.held for gate in candidate.gates) or not any("most probable" in what for what, _ in candidate.tried)

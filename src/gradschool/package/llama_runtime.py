@@ -61,6 +61,12 @@ def _demand_llama(manifest: Manifest, recipe: Recipe) -> None:
     if not manifest.base.gguf:
         raise _no_gguf(f"The base of {manifest.name}, {manifest.base_name}, is not from a GGUF file.", manifest.name)
     refuse_abstention(manifest.name, recipe.abstention, WITHOUT_LLAMA)
+    if recipe.decoding.compares:
+        raise UsageError(
+            f"{manifest.name} compares all labels by their probability, which it cannot do in llama.cpp.",
+            "It would write labels instead, and that was not tested.",
+            f"{WITHOUT_LLAMA}, or export it with --to gguf, which tests what it writes.",
+        )
 
 
 def _no_gguf(why: str, name: str) -> UsageError:

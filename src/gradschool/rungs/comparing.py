@@ -15,7 +15,7 @@ import numpy as np
 from gradschool.errors import ModelError
 from gradschool.model.compared import label_log_probs, normalized
 from gradschool.records import Conversation, Message, Note, Work
-from gradschool.rungs.rung import RungInputs, Tried, try_all, with_constraint
+from gradschool.rungs.rung import RungInputs, Tried, answer_gates, try_all, with_constraint
 from gradschool.specialist import Specialist, specialist_of
 
 WITHOUT_CONTENT = ("N/A", "[MASK]", "-")
@@ -41,7 +41,9 @@ def with_compared(best: Specialist, written: Tried, inputs: RungInputs, rung: st
         yield Note(f"{rung}: labels are not compared by their probability. {error.what}", "detail")
         return [written]
     recipes = [with_constraint(recipe, replace(inputs.constraint, bias=tuple(bias))) for bias in biases if bias]
-    return [written, *(yield from try_all(best, recipes, inputs, rung))]
+    tried = yield from try_all(best, recipes, inputs, rung)
+    # A base that prefers one label may answer with it alone, which a gate rejects.
+    return [written, *(one for one in tried if all(gate.held for gate in answer_gates(one[1])))]
 
 
 def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> list[float]:
