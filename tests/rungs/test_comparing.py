@@ -50,7 +50,7 @@ def test_the_preference_of_the_base_is_corrected(tmp_path: Path) -> None:
     assert constraint and constraint.bias and candidate.validation == 1.0
     assert candidate.recipe.describe() == "most probable of 2 labels"
     tried = [score for what, score in candidate.tried if "most probable" in what]
-    assert tried[0] == 0.5 and 1.0 in tried[1:]  # without a correction, and with both of them
+    assert tried and set(tried) == {1.0}  # with both corrections; without one, all answers are the same
 
 
 def test_batch_calibration_is_the_mean_probability_of_each_label() -> None:
@@ -89,4 +89,4 @@ def test_labels_that_are_all_the_same_are_not_proposed(tmp_path: Path) -> None:
     numbers = [example(200 + n, f"number {n} please", "even" if n % 3 else "odd") for n in range(24)]
     inputs = replace(inputs_of(tmp_path), constraint=LABELS, validation=numbers)
     candidate, _ = finish(base(Specialist(Prefers(), Recipe()), inputs))
-    assert all(gate.held for gate in candidate.gates) or not any("most probable" in what for what, _ in candidate.tried)
+    assert 0 < sum("most probable" in what for what, _ in candidate.tried) < 3
