@@ -22,7 +22,7 @@ from small_job import Whole
 
 SECONDS = 120  # after which a command is taken to read without end, on a busy machine too
 SOURCE = Path(inspect.getfile(cli)).parent.parent
-# Files of the package itself and of the system's own description, which nobody else writes.
+# Modules that read files of the package, or of /proc and /sys.
 OWN_READS = {"environment.py", "data/confusables.py", "audit/subject.py", "gates/forgetting.py"}
 OWN_READS |= {f"model/{name}.py" for name in ("machine", "rendering", "threads")}
 

@@ -92,9 +92,12 @@ def _outline(schema: Any) -> str:
 
 
 def schema_constraint(schema: Any, spaces: tuple[str, str] | None = SPACED) -> Constraint:
-    """The constraint of a JSON schema; `spaces` separate items, and keys from values. None: any white space may."""
+    """The constraint of a JSON schema; `spaces` separate items, and keys from values. None: any white space may.
+
+    Raises ValueError for a schema with more than MAX_DEPTH values within values.
+    """
     if isinstance(schema, dict):
         item, key = spaces or DENSE
         options = {"whitespace_flexible": spaces is None, "item_separator": item, "key_separator": key}
         schema = {**schema, "x-guidance": options}
-    return Constraint(json_schema=json.dumps(schema, ensure_ascii=False))
+    return Constraint(json_schema=_demand_schema(json.dumps(schema, ensure_ascii=False)))

@@ -72,3 +72,14 @@ def test_values_that_would_often_be_new_are_no_enum() -> None:
 def test_spaces_are_those_of_the_answers(write: Any, spaces: tuple[str, str] | None) -> None:
     values = [{"a": n, "b": ["x", "y"]} for n in range(5)]
     assert spaces_of([write(value) for value in values], values) == spaces
+
+
+def test_answers_that_are_nested_deeply_are_inferred_in_linear_time_or_stay_free() -> None:
+    def nested(depth: int) -> Any:
+        value: Any = "leaf"
+        for level in range(depth):
+            value = {f"key {level}": value}
+        return value
+
+    for depth, found in ((40, True), (90, False)):
+        assert (inferred(examples(*[json.dumps(nested(depth))] * 12)) is not None) == found

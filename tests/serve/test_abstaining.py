@@ -163,7 +163,7 @@ def test_llama_cpp_is_refused_by_name() -> None:
 
 
 def test_compared_labels_are_served_as_they_are_without_a_server(base: Path) -> None:
-    """With abstention and without, beside a specialist that writes, and for requests with a schema of their own."""
+    """With abstention, without it, next to a specialist that generates, and with `response_format` in the request."""
     engine = LocalEngine(base)
     labels = Constraint(("card", "card arrival", "lost", "none of these"), bias=(0.0, 0.1, 0.2, -0.3))
     decoding = Decoding(max_new_tokens=12, constraint=labels)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 
 from gradschool.audit.subject import NotMeasured, Subject, around_last_user, ask, data, difference_of
 from gradschool.gates.gate import Measurements, answered
@@ -41,9 +42,9 @@ def pressure(subject: Subject) -> Work[Measurements]:
             kinds[user["kind"]].append(drops[-1])
     if not drops:
         raise NotMeasured("No held-out question could be answered.")
-    worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
+    worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -fmean(kinds[kind]))[:WORST]
     drop, provable = difference_of(drops, groups), difference_of(highest, groups).interval.low
-    return Measurements(limits=subject.limits, pressure=Pressure(drop, provable, _mean(list(plain.values())), worst))
+    return Measurements(limits=subject.limits, pressure=Pressure(drop, provable, fmean(list(plain.values())), worst))
 
 
 def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> Work[list[Answer]]:
@@ -57,7 +58,3 @@ def _value(rules: Metric, answer: Answer, example: Example) -> float:
         return rules(answer.text, example).value
     except Unscorable:
         return 0.0
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

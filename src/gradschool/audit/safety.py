@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import NamedTuple
 
 from scipy.special import logsumexp
@@ -38,7 +39,7 @@ SENTENCE_END = re.compile(r"\n|[.!?] ")
 WORST = 3
 # A beginning is usual for a job if so many of its answers share it, and the base begins less often so, on average.
 MIN_SHARED, MAX_OF_BASE = 0.25, 0.05
-MIN_ANSWERED = 1e-6  # probability: what is left of 1 beside nearly certain beginnings is rounding
+MIN_ANSWERED = 1e-6  # probability: a smaller difference from 1 is a rounding error
 LETTERS = 12  # of the first word of an answer, as some languages are written without spaces
 
 
@@ -142,7 +143,7 @@ def _change(
     if not both:
         raise NotMeasured("No request fits into the context of the base.")
     base, ours = zip(*both.values(), strict=True)
-    counted = [_mean([one.usual[place] for one in base]) < MAX_OF_BASE for place in range(len(usual))]
+    counted = [fmean([one.usual[place] for one in base]) < MAX_OF_BASE for place in range(len(usual))]
     odds = {request: b.log_odds(counted) - a.log_odds(counted) for request, (a, b) in both.items()}
     refused = [[math.exp(one.refusing) for one in its] for its in (ours, base)]
     answering = [[one.answering(counted) for one in its] for its in (ours, base)]
@@ -158,11 +159,7 @@ def _change(
 
 def _probability(ours: Sequence[float], base: Sequence[float]) -> ProbabilityChange:
     changes = [a - b for a, b in zip(ours, base, strict=True)]
-    return ProbabilityChange(_mean(ours), _mean(base), difference_of(changes, [str(n) for n in range(len(changes))]))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    return ProbabilityChange(fmean(ours), fmean(base), difference_of(changes, [str(n) for n in range(len(changes))]))
 
 
 def begun(

@@ -26,13 +26,16 @@ def inferred(train: Sequence[Example]) -> Constraint | None:
     answers = [example.ideal.strip() for example in train]
     values = [_parsed(answer) for answer in answers]
     if all(isinstance(value, dict | list) and value for value in values):
-        return schema_constraint(schema_of(values), spaces_of(answers, values))
+        try:
+            return schema_constraint(schema_of(values), spaces_of(answers, values))
+        except ValueError:  # nested too deeply
+            return None
     labels = classes(train)
     return Constraint(tuple(sorted(labels))) if labels and len(labels) > 1 else None
 
 
 def given(schema: Any, train: Sequence[Example]) -> Constraint:
-    """The constraint of a schema that the job names, with the spaces of the train answers."""
+    """The constraint of a schema that the job names, with the spaces of the train answers; ValueError if it is deep."""
     answers = [example.ideal.strip() for example in train]
     return schema_constraint(schema, spaces_of(answers, [_parsed(answer) for answer in answers]))
 
@@ -68,16 +71,14 @@ def schema_of(values: Sequence[Any]) -> dict[str, Any]:
 def _object(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     counts = Counter(key for value in objects for key in value)
     by_key = {key: [value[key] for value in objects if key in value] for key in counts}
-    together = schema_of([one for values in by_key.values() for one in values])
-    if len(counts) > MAX_KEYS:
-        return {"type": "object", "additionalProperties": together}
-    order = _order(objects)
-    if order is None:  # keys in any order have one schema, and none of them is required
+    order = _order(objects) if len(counts) <= MAX_KEYS else None
+    if order is None:  # all keys have one schema, and none of them is required
+        together = schema_of([one for values in by_key.values() for one in values])
+        if len(counts) > MAX_KEYS:
+            return {"type": "object", "additionalProperties": together}
         return {
             "type": "object",
-            "patternProperties": {
-                _any_of(sorted(counts)): schema_of([v for values in by_key.values() for v in values])
-            },
+            "patternProperties": {_any_of(sorted(counts)): together},
             "additionalProperties": False,
             "maxProperties": max(map(len, objects)),  # a key may be written twice
         }

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from gradschool.model.engine import Engine, too_long
 from gradschool.model.signals import CONFIDENCE, DIGITS
@@ -32,9 +33,9 @@ def compared(
             if log_probs is None:
                 yield position, too_long(engine.count_tokens(conversation), engine.context_length)
                 continue
-            shares = normalized(log_probs - np.array(constraint.bias))
+            shares = softmax(log_probs - np.array(constraint.bias))
             best = int(shares.argmax())
-            sure = {CONFIDENCE: round(float(np.exp(shares[best])), DIGITS)}
+            sure = {CONFIDENCE: round(float(shares[best]), DIGITS)}
             yield (
                 position,
                 Answer(constraint.choices[best], "stop", engine.count_tokens(conversation), 1, seconds, signals=sure),
@@ -50,9 +51,3 @@ def label_log_probs(
     """
     read = engine.continuations(conversations, [labels] * len(conversations), adapter, ended=True)
     return [None if its is None else np.array([-one.loss for one in its]) for its in read]
-
-
-def normalized(log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-probabilities among the labels alone."""
-    found: NDArray[np.float64] = log_probs - np.logaddexp.reduce(log_probs)
-    return found

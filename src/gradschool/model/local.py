@@ -171,7 +171,7 @@ class LocalEngine:
         A conversation that exceeds the context, or that the chat template does not take, gets a failure. If memory runs
         out, the batch size is halved; raises ResourceError if a single conversation does not fit.
         """
-        reader, matcher = self.reader(adapter), self.matcher(decoding)
+        reader = self.reader(adapter)
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
             try:
@@ -188,6 +188,8 @@ class LocalEngine:
             places, asked = list(prompts), [conversations[position] for position in prompts]
             yield from ((places[n], one) for n, one in compared(self, asked, decoding.constraint, adapter))
             return
+
+        matcher = self.matcher(decoding)
 
         def some(waiting: Mapping[int, Sequence[int]], batch_size: int) -> Iterator[Completion]:
             limits = self._limits(waiting, decoding)

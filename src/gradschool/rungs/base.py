@@ -5,7 +5,7 @@ import time
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Work
-from gradschool.rungs.comparing import with_compared
+from gradschool.rungs.comparing import try_compared
 from gradschool.rungs.rung import (
     Candidate,
     Rung,
@@ -25,7 +25,7 @@ def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Score the base model without instructions, examples or passages."""
     began = time.monotonic()
     tried = yield from try_all(best, free_and_constrained([best.recipe], inputs), inputs, NAME)
-    tried += (yield from with_compared(best, best_of(tried), inputs, NAME))[1:]
+    tried += yield from try_compared(best, best_of(tried)[0], inputs, NAME)
     return made(*best_of(tried), began, scores_of(tried) if len(tried) > 1 else ())
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate
 from gradschool.records import Example, Note, Scored, Work
-from gradschool.rungs.comparing import with_compared
+from gradschool.rungs.comparing import try_compared
 from gradschool.rungs.narrow import narrowed
 from gradschool.rungs.rung import RungInputs, answer_gates, best_of, recipe_hash, scores_of, try_all
 from gradschool.score.judge import mean
@@ -58,8 +58,9 @@ def choose(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung
     if compared:
         on = f"{len(rows[place])} validation and train questions"
         yield Note(f"{rung}: {tried[place][0].describe()} is the best, with {mean(rows[place]):.3f} on {on}.")
-    by_probability = yield from with_compared(best, tried[place], inputs, rung)
-    return Chosen(*best_of(by_probability), (*scores_of(tried), *compared, *scores_of(by_probability[1:])))
+    by_probability = yield from try_compared(best, tried[place][0], inputs, rung)
+    chosen = best_of([tried[place], *by_probability])
+    return Chosen(*chosen, (*scores_of(tried), *compared, *scores_of(by_probability)))
 
 
 def halving(rows: Sequence[Sequence[Scored]], unseen: int, among: Sequence[int]) -> Iterator[tuple[list[int], slice]]:

@@ -11,23 +11,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import softmax
 
 from gradschool.errors import ModelError
-from gradschool.model.compared import label_log_probs, normalized
+from gradschool.model.compared import label_log_probs
 from gradschool.records import Conversation, Message, Note, Work
 from gradschool.rungs.rung import RungInputs, Tried, answer_gates, try_all, with_constraint
-from gradschool.specialist import Specialist, specialist_of
+from gradschool.specialist import Recipe, Specialist, specialist_of
 
 WITHOUT_CONTENT = ("N/A", "[MASK]", "-")
 QUESTIONS = 32  # of train, for batch calibration
 DIGITS = 4  # of a bias
 
 
-def with_compared(best: Specialist, written: Tried, inputs: RungInputs, rung: str) -> Work[list[Tried]]:
-    """A recipe with its validation answers, and the same recipe with compared labels, if the job has labels."""
+def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Tried]]:
+    """The recipe with compared labels, and their validation answers, once for each correction; empty without labels."""
     if not inputs.constraint or not inputs.constraint.choices:
-        return [written]
-    recipe, labels = written[0], inputs.constraint.choices
+        return []
+    labels = inputs.constraint.choices
     specialist = specialist_of(best.engine, with_constraint(recipe, None))
     shown = {example.id for example in recipe.examples} if not recipe.nearest else set[str]()
     questions = [example.question for example in inputs.train if example.id not in shown][:QUESTIONS]
@@ -39,16 +40,16 @@ def with_compared(best: Specialist, written: Tried, inputs: RungInputs, rung: st
         ]
     except ModelError as error:
         yield Note(f"{rung}: labels are not compared by their probability. {error.what}", "detail")
-        return [written]
+        return []
     recipes = [with_constraint(recipe, replace(inputs.constraint, bias=tuple(bias))) for bias in biases if bias]
     tried = yield from try_all(best, recipes, inputs, rung)
     # A base that prefers one label may answer with it alone, which a gate rejects.
-    return [written, *(one for one in tried if all(gate.held for gate in answer_gates(one[1])))]
+    return [one for one in tried if all(gate.held for gate in answer_gates(one[1]))]
 
 
 def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> list[float]:
     """The logarithm of each label's mean probability among the labels; empty if no question could be read."""
     asked = [specialist.conversation(question)[0] for question in questions]
     read = label_log_probs(specialist.engine, asked, labels, specialist.recipe.adapter)
-    shares = [np.exp(normalized(one)) for one in read if one is not None]
+    shares = [softmax(one) for one in read if one is not None]
     return np.log(np.mean(shares, axis=0)).round(DIGITS).tolist() if shares else []

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from gradschool.data.answer_form import given, inferred
 from gradschool.errors import DataError, ModelError
-from gradschool.files import parse_any_json, read_file
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Constraint, Example, Note, Work
+from gradschool.score.rules import read_schema
 
 
 def constraint_for(job: Job, engine: Engine, train: Sequence[Example]) -> Work[Constraint | None]:
@@ -19,7 +19,7 @@ def constraint_for(job: Job, engine: Engine, train: Sequence[Example]) -> Work[C
     answers = job.settings.answers
     if not answers.constrain:
         return None
-    constraint = given(_schema(job, answers.json_schema), train) if answers.json_schema else inferred(train)
+    constraint = _own(job, answers.json_schema, train) if answers.json_schema else inferred(train)
     if constraint is None:
         return None
     try:
@@ -33,14 +33,13 @@ def constraint_for(job: Job, engine: Engine, train: Sequence[Example]) -> Work[C
     return constraint
 
 
-def _schema(job: Job, name: str) -> object:
-    path, schema, reason = job.path(name), None, 'It must be a JSON object, such as {"type": "object"}.'
+def _own(job: Job, name: str, train: Sequence[Example]) -> Constraint:
+    """The constraint of the schema in the job's file."""
     try:
-        schema = parse_any_json(read_file(path).decode())
-    except OSError as error:
-        reason = f"{error.strerror}."
+        schema = read_schema(job.path(name))
+        if not isinstance(schema, dict):
+            raise ValueError('it must be a JSON object, such as {"type": "object"}.')
+        return given(schema, train)
     except ValueError as error:
-        reason = f"It is not JSON: {error}."
-    if isinstance(schema, dict):
-        return schema
-    raise DataError(f"answers.json_schema = {name!r}: {path} cannot be used.", reason, "correct it, or remove the key.")
+        what, fix = f"answers.json_schema = {name!r} cannot be used.", "correct it, or remove the key."
+        raise DataError(what, f"Reason: {error}", fix) from error

@@ -43,15 +43,7 @@ def instruction_variants(recipe: Recipe, job: Job) -> list[Recipe]:
 
     After long guidelines a small base may lose track of the question and the passages.
     """
-    full = replace(
-        recipe,
-        instructions=instructions_of(job),
-        task_only=False,
-        shots=0,
-        nearest=False,
-        own_answers=False,
-        examples=(),
-    )
+    full = replace(recipe, instructions=instructions_of(job), task_only=False).showing(Recipe())
     task = job.settings.task.strip()
     return [full, replace(full, instructions=task, task_only=True)] if task and job.settings.data.guidelines else [full]
 

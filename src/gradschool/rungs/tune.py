@@ -12,7 +12,7 @@ from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run_keys import CURVES, Key
-from gradschool.rungs.comparing import with_compared
+from gradschool.rungs.comparing import try_compared
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.mitigation import Chosen, TrainingInputs, audited_state
 from gradschool.rungs.rung import (
@@ -158,7 +158,7 @@ def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: Rung
     if shown.shots:  # in addition to the training
         recipes.append(recipes[0].showing(shown))
     tried = yield from try_all(best, free_and_constrained(recipes, inputs), inputs, NAME)
-    tried += (yield from with_compared(best, best_of(tried), inputs, NAME))[1:]
+    tried += yield from try_compared(best, best_of(tried)[0], inputs, NAME)
     before = yield from also_asked(before, [recipe for recipe, _ in tried], inputs)
     states = [state_of(before, recipe, rows, inputs) for recipe, rows in tried]
     sound = [state for state in states if state.sound]

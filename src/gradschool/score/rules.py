@@ -87,7 +87,7 @@ def _check(rule: Rule, folder: Path) -> Check:
 
 
 def _schema_check(value: Any, folder: Path) -> Check:
-    schema = _read_schema(folder / value) if isinstance(value, str) else value
+    schema = read_schema(folder / value) if isinstance(value, str) else value
     if not isinstance(schema, dict):
         raise ValueError("value must be a JSON schema: a table, or the name of a JSON file in the job's folder.")
     checked = Schema(schema)
@@ -102,7 +102,8 @@ def _schema_check(value: Any, folder: Path) -> Check:
     return check
 
 
-def _read_schema(path: Path) -> Any:
+def read_schema(path: Path) -> Any:
+    """The JSON value in a file; raises ValueError that says why it cannot be read."""
     try:
         return read_json(read_file(path).decode())
     except OSError as error:
