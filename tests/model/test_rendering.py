@@ -64,6 +64,17 @@ def test_a_template_that_writes_too_much_is_refused() -> None:
     assert len(Renderer("{{ 'a' * 9 * 10**5 }}").render(ASKED, {})) == 900_000
 
 
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [("a\ud83d", "a lone surrogate"), ("{{ 1 }}" * 100_000, "700,000 characters")],
+    ids=["surrogate", "long"],
+)
+def test_a_template_that_is_no_text_of_bounded_length_is_refused_before_it_is_compiled(template: str, why: str) -> None:
+    with pytest.raises(ModelError, match=why) as caught:
+        Chat(tiny.tokenizer(template))
+    assert "chat_template.jinja" in caught.value.fix
+
+
 @posix
 def test_a_template_that_waits_for_a_long_conversation_is_refused_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "LIMITS", LOW)

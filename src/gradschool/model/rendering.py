@@ -18,18 +18,25 @@ OWN_TEMPLATE = "put another template into the base's folder as chat_template.jin
 CHILD = "gradschool.model.template_child"
 LIMITS = Limits(seconds=5, seconds_per_mb=5, memory=500_000_000, waiting=120.0)
 MAX_TEXT, MAX_GROWTH = 1_000_000, 20  # characters that a template may write: so many, and so many for each it is given
+MAX_TEMPLATE = 500_000  # characters of a template: the longest of known bases have a few tens of thousands
 
 
 class Renderer:
     """Renders conversations with one template.
 
-    Raises ModelError if the template is no text, or if rendering exceeds the limits; once it did, it is not tried
+    Raises ModelError if the template is no text or too long, or if rendering exceeds the limits; once it did, it is not tried
     again.
     """
 
     def __init__(self, template: str, limits: Limits | None = None) -> None:
         if not isinstance(template, str):  # it is read from a file of others
             raise unusable_template(f"It is no text, but of type {type(template).__name__}.")
+        if len(template) > MAX_TEMPLATE:
+            raise unusable_template(f"It has {len(template):,} characters; the limit is {MAX_TEMPLATE:,}.")
+        try:
+            template.encode()
+        except UnicodeEncodeError as error:  # JSON can write it as an escape
+            raise unusable_template("It holds half of a character (a lone surrogate).") from error
         self.template, self._limits = template, limits or LIMITS
         self._ours = template in _ours()
         self._exceeded: ModelError | None = None
