@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 import tiny
 from gradschool.errors import ModelError
-from gradschool.model.chat import CHATML, Chat
+from gradschool.model.chat import CHATML, Chat, Unfit
 from gradschool.records import Message
 
 QUESTION = (Message("system", " Be brief. "), Message("user", " What is it? "))
@@ -172,3 +172,13 @@ def test_an_answer_is_tokenized_in_context_if_the_tokenizer_adds_a_space_first()
     trained = [t for t, m in zip(rendered.token_ids, rendered.loss_mask, strict=True) if m]
     assert made.convert_ids_to_tokens(trained) == ["Y", "e", "s", "</s>"]
     assert list(rendered.token_ids) == made.encode("user:\nHi\nassistant:\nYes</s>", add_special_tokens=False)
+
+
+def test_an_error_of_the_tokenizer_at_a_text_is_one_sentence_and_others_still_have_tokens() -> None:
+    tokenizer = tiny.tokenizer(CHATML)
+    chat = Chat(tokenizer)
+    tokenizer.backend_tokenizer.model = models.WordPiece({"a": 0}, unk_token="[UNK]")  # raises a plain Exception
+    with pytest.raises(Unfit, match="cannot encode") as caught:
+        chat.prompt_ids((Message("user", "Hello"),))
+    assert "UNK" in caught.value.why
+    assert chat.text_ids("a") == [0]

@@ -1,5 +1,6 @@
 """Try the table of an index that others built in a child process: at some files, LanceDB ends the process.
 
+Before, its files are checked: those of any index, since a table that names other places can be read without an error.
 An index that was built here, or was tried before, is remembered by the hash of its table, and not tried again.
 """
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.errors import DamagedError, GradschoolError
 from gradschool.files import hash_of
+from gradschool.ground.table_files import check_files
 from gradschool.remembered import Remembered
 
 CHILD = "gradschool.ground.table_child"
@@ -32,7 +34,11 @@ def remember_table(table: Path) -> None:
 
 
 def try_table(folder: Path, table: Path, limits: Limits = LIMITS) -> None:
-    """Raise DamagedError if the table of an index ends the process that reads it, or takes any time or memory."""
+    """Raise DamagedError if the table of an index is not only its own files, or cannot be read within the limits."""
+    try:
+        check_files(table)
+    except (OSError, ValueError) as error:
+        raise _incomplete(folder, f"It cannot be searched safely: {error}.") from error
     with suppress(GradschoolError):
         if hash_of(table) in READABLE.read():
             return
@@ -41,5 +47,9 @@ def try_table(folder: Path, table: Path, limits: Limits = LIMITS) -> None:
             pass
     except Stopped as stopped:
         why = stopped.sentence("Reading its table with LanceDB", limits.of(0), limits)
-        raise DamagedError(f"{folder} is not a complete index.", why, "rebuild it from the documents.") from stopped
+        raise _incomplete(folder, why) from stopped
     remember_table(table)
+
+
+def _incomplete(folder: Path, why: str) -> DamagedError:
+    return DamagedError(f"{folder} is not a complete index.", why, "rebuild it from the documents.")

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gradschool.errors import ModelError
+from gradschool.errors import ModelError, first_line
 from gradschool.model.prefix import common_prefix
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
-from gradschool.panics import Panic, panics_as_errors
+from gradschool.panics import panics_as_errors
 from gradschool.records import Conversation, Message
 
 if TYPE_CHECKING:
@@ -168,12 +168,12 @@ class Chat:
 
     def text_ids(self, text: str) -> list[int]:
         """The tokens of a plain text, with the start token if the tokenizer adds one."""
-        with self._lock, _panics():
+        with self._lock, _failures_as_unfit():
             return list(self.tokenizer.encode(text))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without clean-up of spaces."""
-        with self._lock, _panics():
+        with self._lock, _failures_as_unfit():
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
@@ -275,7 +275,7 @@ class Chat:
         for position, part in enumerate(MARKED.split(text)):
             if part:
                 split = position % 2 == 1
-                with self._lock, _panics():
+                with self._lock, _failures_as_unfit():
                     ids += self.tokenizer.encode(part, add_special_tokens=False, split_special_tokens=split)
         return ids
 
@@ -301,15 +301,17 @@ class Chat:
 
 
 @contextmanager
-def _panics() -> Iterator[None]:
-    """Turn a panic of the tokenizer at a text into Unfit: others may still have tokens."""
+def _failures_as_unfit() -> Iterator[None]:
+    """Turn an error or a panic of the tokenizer at a text into Unfit: others may still have tokens."""
     try:
         with panics_as_errors():
             yield
-    except Panic as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # tokenizers raises plain Exceptions
         raise Unfit(
             "The base's tokenizer cannot encode or decode a text.",
-            f"{error}.",
+            f"{first_line(error).rstrip('.')}.",
             "use another base_model, or leave that text out.",
         ) from error
 
