@@ -96,6 +96,21 @@ def test_a_hostile_tokenizer_is_refused_in_time(kind: str, base: Path, tmp_path:
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.parametrize(
+    "added",
+    [{"extra_special_tokens": ["x"] * 20_001}, {"added_tokens_decoder": {str(place): {} for place in range(20_001)}}],
+    ids=["list", "object"],
+)
+def test_a_config_that_adds_too_many_tokens_is_refused_before_they_are_added(
+    added: dict[str, object], base: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(base, tmp_path / "model")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | added))
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json adds too many tokens"):
+        check_tokenizer(folder)
+
+
 def test_what_is_too_large_is_not_read(base: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(base, tmp_path / "model")
     with (folder / "tokenizer_config.json").open("ab") as file:

@@ -1,7 +1,7 @@
 """What a LanceDB table may be made of: a table can name other places, and LanceDB reads them with the user's keys.
 
-A manifest of Lance may have `base_paths`: folders, or addresses such as `s3://bucket`, of which it takes files. They are
-not on the list of fields below, and neither is anything that gradschool's tables never have.
+A manifest of Lance may have `base_paths`: folders, or addresses such as `s3://bucket`, of which it takes files. They
+are not on the list of fields below, and neither is anything that gradschool's tables never have.
 Format: lance.org/format/table (manifest), protobuf.dev/programming-guides/encoding.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gradschool.files import read_file
 
-# 1 fields, 2 fragments, 3 version, 4 auxiliary data, 5 metadata of the schema, 6 section of indexes, 7 timestamp, 8 tag,
-# 9 and 10 feature flags, 11 last fragment, 12 transaction file, 13 writer, 14 next row id, 15 format of the data,
+# 1 fields, 2 fragments, 3 version, 4 auxiliary data, 5 metadata of the schema, 6 section of indexes, 7 timestamp,
+# 8 tag, 9 and 10 feature flags, 11 last fragment, 12 transaction file, 13 writer, 14 next row id, 15 data format,
 # 16 config, 19 metadata of the table, 21 section of the transaction. Not: 18 base_paths, 20 branch.
 FIELDS = frozenset({*range(1, 17), 19, 21})
 FILES = re.compile(

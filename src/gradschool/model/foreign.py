@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.errors import ModelError
-from gradschool.files import read_file, sha256
+from gradschool.files import read_file, read_json, sha256
 
 SYSTEM = ("/proc", "/sys")
 CHILD = "gradschool.model.tokenizer_child"
@@ -25,6 +26,8 @@ TOKENIZERS = (
     "tekken.json",
     "added_tokens.json",
 )
+# Files that add tokens to those of a tokenizer.json, each compared with all before.
+ADDING, MAX_ADDED = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"), 20_000
 # Keys with which a config chooses the code of attention and experts; "owner/kernel" would be fetched from the Hub.
 KERNELS = ("attn_implementation", "experts_implementation")
 OWN_BASES = Path(__file__).parents[1] / "bases"  # that come with gradschool
@@ -64,14 +67,19 @@ def _chosen(config: Any) -> Iterator[tuple[str, str]]:
 
 def _items(config: Any) -> Iterator[tuple[Any, Any]]:
     """All keys of a config and of its parts, with their values."""
+    for part in _parts(config):
+        if isinstance(part, dict):
+            yield from part.items()
+
+
+def _parts(config: Any) -> Iterator[dict[Any, Any] | list[Any]]:
+    """All objects and lists of a config."""
     parts = [config]
     while parts:
         part = parts.pop()
-        if isinstance(part, dict):
-            yield from part.items()
-            part = list(part.values())
-        if isinstance(part, list):
-            parts.extend(part)
+        if isinstance(part, dict | list):
+            yield part
+            parts.extend(part.values() if isinstance(part, dict) else part)
 
 
 def _names(value: Any) -> list[str]:
@@ -104,9 +112,23 @@ def check_tokenizer(folder: Path, limits: Limits = LIMITS) -> None:
             if path.is_file() and path.stat().st_size > most:
                 size = f"It has {path.stat().st_size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read."
                 raise ModelError(f"{path} is too large.", size, "download the model again, or use another base_model.")
+    for path in map(folder.joinpath, ADDING):
+        if (added := _most_items(path)) > MAX_ADDED:
+            raise ModelError(
+                f"{path} adds too many tokens.",
+                f"A list in it has {added:,} items; at most {MAX_ADDED:,} are read.",
+                "download the model again, or use another base_model.",
+            )
     file = folder / "tokenizer.json"
     if file.is_file() and not folder.resolve().is_relative_to(OWN_BASES):
         _try(file, sha256(file), limits)
+
+
+def _most_items(path: Path) -> int:
+    """The number of items of the longest list or object in a JSON file; 0 if there is none, or no JSON in it."""
+    with suppress(OSError, ValueError):
+        return max((len(part) for part in _parts(read_json(path))), default=0)
+    return 0
 
 
 def _of_system(path: Path) -> bool:

@@ -24,8 +24,8 @@ MAX_TEMPLATE = 500_000  # characters of a template: the longest of known bases h
 class Renderer:
     """Renders conversations with one template.
 
-    Raises ModelError if the template is no text or too long, or if rendering exceeds the limits; once it did, it is not tried
-    again.
+    Raises ModelError if the template is no text or too long, or if rendering exceeds the limits; once it did,
+    it is not tried again.
     """
 
     def __init__(self, template: str, limits: Limits | None = None) -> None:
