@@ -11,11 +11,11 @@ import tiny
 from gradschool import estimate
 from gradschool.cli import app
 from gradschool.errors import ModelError
-from gradschool.estimate import CARDS, Fit, config_of, devices_for, fits_of, known_bases, parameters_of, workload_of
+from gradschool.estimate import CARDS, Fit, config_of, devices_for, fits_of, known_bases, workload_of
 from gradschool.job import read_job
 from gradschool.model import machine
 from gradschool.model.formats import Times
-from gradschool.model.memory import Device, Workload
+from gradschool.model.memory import Device, Workload, parameters_of
 from gradschool.model.opening import POCKET
 
 # Parameters in billions, as their makers count them.

@@ -37,7 +37,7 @@ from gradschool.model.memory import (
     Device,
     Workload,
     free_bytes,
-    without_weights,
+    parameters_of,
 )
 from gradschool.model.opening import POCKET, gguf_of, is_hub_id, refuse_other_pages
 from gradschool.model.weights import refuse_pointers
@@ -114,11 +114,6 @@ def fits_of(
     count = cache(partial(activation_bytes, config))
     trainings = (_training(config, one, workload, devices, count) for one in methods)
     return (_answering(config, workload, devices), *trainings)
-
-
-def parameters_of(config: PreTrainedConfig) -> int:
-    """The number of parameters of a base."""
-    return sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
 
 
 def devices_for(config: PreTrainedConfig | None, parameters: int, cards: Sequence[int] = CARDS) -> tuple[Device, ...]:

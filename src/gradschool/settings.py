@@ -141,6 +141,12 @@ class Prompt(Section):
         (0, 2, 4), min_length=1, description="numbers of examples to try in the prompt; the best on validation is used"
     )
     nearest: bool = Field(True, description="also try the examples nearest to each question")
+    writer: FileName | None = Field(
+        None,
+        description="address of a model server that rewrites the instructions after failures on train examples, which "
+        "it reads; default: a base of 4 billion parameters and more does it, a smaller one keeps the job's own",
+    )
+    writer_model: str | None = Field(None, description="model of that server")
 
 
 class Ground(Section):

@@ -44,6 +44,7 @@ class Recipe:
     # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
+    written: bool = False  # the instructions were rewritten by a model
     own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
 
     @classmethod
@@ -59,7 +60,8 @@ class Recipe:
 
     def describe(self) -> str:
         """The recipe in a few words, for tables."""
-        parts = ["task alone" if self.task_only else "instructions"] if self.instructions else []
+        kind = "task alone" if self.task_only else f"{'rewritten ' * self.written}instructions"
+        parts = [kind] if self.instructions else []
         if self.shots:
             kind = "nearest" if self.nearest else "fixed"
             parts.append(f"{self.shots} {kind} examples{' in its own words' * self.own_answers}")

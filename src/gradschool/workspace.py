@@ -31,6 +31,7 @@ from gradschool.rungs.constraints import constraint_for
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
+from gradschool.rungs.writer import writer_for
 from gradschool.saved_job import JOB_FILE, demand_allowed_run
 from gradschool.score.judge import demand_mark
 from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL
@@ -74,12 +75,20 @@ class Workspace:
     proof: Proof | None  # what the test set can prove about the pass mark at the first look
     incumbent: Compared | None = None
     constraint: Constraint | None = None
+    writer: Engine | None = None  # of instructions
 
     def inputs(self, run: Run) -> RungInputs:
         """What the rungs of a run may read."""
         data = self.data
         return RungInputs(
-            run, data.train, data.validation, self.measure, self.decoding, data.split.near, self.constraint
+            run,
+            data.train,
+            data.validation,
+            self.measure,
+            self.decoding,
+            data.split.near,
+            self.constraint,
+            self.writer,
         )
 
 
@@ -98,6 +107,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     reading, checked, measure = yield from _read(job)
     with carried(checked.issues):
         engine = yield from open_base(job, run)
+        writer = yield from writer_for(job, engine)
         looks = Looks(goal.error_budget, count_looks(ladder, job, engine))
         unread = run.saved(UNREAD) if run else None
         examples = [example for example in checked.examples if example.id not in (unread or ())]
@@ -127,7 +137,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         measure, data = yield from _fitted(measure, job, run, engine, data, others, untrained_decoding)
     with carried(data.issues):
         incumbent = yield from _incumbent(job, run, data, measure, looks.level)
-    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent, constraint)
+    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent, constraint, writer)
 
 
 def _read(job: Job) -> Work[tuple[Reading, Checked, Measure]]:

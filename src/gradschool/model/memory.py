@@ -75,6 +75,11 @@ def free_bytes(device: torch.device, cgroup: Path = CGROUP) -> int:
     return free_memory(cgroup)
 
 
+def parameters_of(config: PreTrainedConfig) -> int:
+    """The number of parameters of a base."""
+    return sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
+
+
 def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | None = None) -> PreTrainedModel:
     """A network on torch's meta device, with all its layers or the first `depth`."""
     config = copy.deepcopy(config)

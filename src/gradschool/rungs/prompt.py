@@ -11,6 +11,7 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Message, Note, Work
 from gradschool.rungs.choice import choose
+from gradschool.rungs.instructing import searched_instructions
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made, recipe_hash
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -25,15 +26,17 @@ LENGTH_QUANTILE = 0.9  # longer examples are not shown
 def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with the examples nearest to each question."""
     began = time.monotonic()
+    written = yield from searched_instructions(best, inputs, NAME)
     own = yield from own_right_answers(best, inputs)
-    recipes = free_and_constrained(prompt_variants(best.recipe, inputs, own), inputs)
+    recipes = free_and_constrained(prompt_variants(best.recipe, inputs, own, written), inputs)
     chosen = yield from choose(best, recipes, inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
     """The job must have a task, guidelines, or examples to show."""
-    if not instructions_of(job) and not any(job.settings.prompt.shots):
+    asked = job.settings.prompt
+    if not instructions_of(job) and not any(asked.shots) and not asked.writer:
         return "the job names no task and no guidelines, and shows no examples"
     return ""
 
@@ -41,11 +44,14 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
 def instruction_variants(recipe: Recipe, job: Job) -> list[Recipe]:
     """The recipe without examples, with all instructions and, if there are guidelines, also with the task alone.
 
-    After long guidelines a small base may lose track of the question and the passages.
+    After long guidelines a small base may lose track of the question and the passages. A recipe with rewritten
+    instructions is also kept with these.
     """
-    full = replace(recipe, instructions=instructions_of(job), task_only=False).showing(Recipe())
-    task = job.settings.task.strip()
-    return [full, replace(full, instructions=task, task_only=True)] if task and job.settings.data.guidelines else [full]
+    full = replace(recipe, instructions=instructions_of(job), task_only=False, written=False).showing(Recipe())
+    variants, task = [full], job.settings.task.strip()
+    if task and job.settings.data.guidelines:
+        variants.append(replace(full, instructions=task, task_only=True))
+    return [*variants, recipe.showing(Recipe())] if recipe.written else variants
 
 
 def own_right_answers(best: Specialist, inputs: RungInputs) -> Work[list[Example]]:
@@ -67,13 +73,19 @@ def own_right_answers(best: Specialist, inputs: RungInputs) -> Work[list[Example
     return [replace(one, messages=(*one.question, Message("assistant", text))) for one, text in right]
 
 
-def prompt_variants(recipe: Recipe, inputs: RungInputs, own: Sequence[Example] = ()) -> Iterator[Recipe]:
-    """All prompts to try, simplest first; `own` are train examples with right answers of the base."""
+def prompt_variants(
+    recipe: Recipe, inputs: RungInputs, own: Sequence[Example] = (), written: Sequence[str] = ()
+) -> Iterator[Recipe]:
+    """All prompts to try, simplest first.
+
+    `own` are train examples with right answers of the base, `written` rewritten instructions, the best first.
+    """
     pool, without_examples = short_enough(inputs.train), instruction_variants(recipe, inputs.run.job)
     full = without_examples[0]
+    rewritten = [replace(full, instructions=text, written=True) for text in written]
     for shots in sorted(set(inputs.settings.prompt.shots)):
         if shots == 0:
-            yield from without_examples
+            yield from (*without_examples, *rewritten)
             continue
         if shots > len(pool):
             continue
@@ -83,6 +95,10 @@ def prompt_variants(recipe: Recipe, inputs: RungInputs, own: Sequence[Example] =
             yield replace(full, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
         if len(own) >= shots:
             yield replace(full, shots=shots, examples=tuple(varied(own, shots, seed=0)), own_answers=True)
+        for best in rewritten[:1]:
+            yield replace(best, shots=shots, examples=tuple(varied(pool, shots, seed=0)))
+            if inputs.settings.prompt.nearest:
+                yield replace(best, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
 
 
 def short_enough(examples: Sequence[Example]) -> list[Example]:

@@ -34,6 +34,7 @@ class RungInputs:
     decoding: Decoding | None = None  # of trained bases; default: that of the best specialist so far
     near: Sequence[Sequence[str]] = ()  # clusters of ids of near-duplicates
     constraint: Constraint | None = None  # that answers may be tried with
+    writer: Engine | None = None  # rewrites instructions
 
     @property
     def settings(self) -> Settings:
