@@ -25,15 +25,15 @@ def writer_for(job: Job, engine: Engine) -> Work[Engine | None]:
         return _server(named, job)
     local = local_engine(engine)
     if local is None:
-        yield Note("Instructions are not searched: it is not known how large the base is. " + NAME_ONE, "detail")
+        yield Note("Instructions are not searched: it is not known how large the base is. " + NAME_ONE)
         return None
     size = parameters_of(local.network.config)
     if size >= MIN_PARAMETERS:
         return engine
+    shown = f"{size / 1e9:.1f} billion" if size >= 1e9 else f"{size / 1e6:.0f} million"
     yield Note(
-        f"Instructions are not searched: the base has {size / 1e9:.2g} billion parameters, and bases below "
-        f"{MIN_PARAMETERS // 10**9} billion do not write better ones. {NAME_ONE}",
-        "detail",
+        f"Instructions are not searched: the base has {shown} parameters, and bases below "
+        f"{MIN_PARAMETERS // 10**9} billion do not write better ones. {NAME_ONE}"
     )
     return None
 
