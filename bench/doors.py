@@ -17,7 +17,6 @@ from gradschool.data.check import check
 from gradschool.data.documents import read_document
 from gradschool.data.read import read_examples
 from gradschool.errors import GradschoolError
-from gradschool.estimate import parameters_of
 from gradschool.examine import examine
 from gradschool.ground.index import Index
 from gradschool.job import read_job
@@ -28,6 +27,7 @@ from gradschool.model.gguf_cache import remove
 from gradschool.model.gguf_config import config_of_gguf
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.local import LocalEngine
+from gradschool.model.memory import parameters_of
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
 from gradschool.package.bundle import carry, open_specialist
