@@ -76,8 +76,11 @@ def _outline(schema: Any) -> str:
     match schema:
         case {"enum": [*values]}:
             return f"one of {_listed(values)}" if len(values) <= SHOWN else f"one of {len(values)} values"
+        case {"const": value}:
+            return json.dumps(value, ensure_ascii=False)
         case {"anyOf": [*parts]}:
-            return " or ".join(map(_outline, parts))
+            more = [f"{len(parts) - SHOWN} more forms"] if len(parts) > SHOWN else []
+            return " or ".join([*map(_outline, parts[:SHOWN]), *more])
         case {"type": "array", "items": item}:
             return f"[{_outline(item)}, …]"
         case {"type": "object", "patternProperties": {**patterns}}:

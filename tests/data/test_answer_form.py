@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from gradschool.constraint import DENSE, SPACED, Constraint
-from gradschool.data.answer_form import inferred, schema_of, spaces_of
+from gradschool.data.answer_form import conditional, inferred, schema_of, spaces_of
 from score_samples import examples
 
 
@@ -59,6 +60,55 @@ def test_values_that_would_often_be_new_are_no_enum() -> None:
     often, once = ["red", "green"] * 50, [f"colour {n}" for n in range(5)]
     assert schema_of(often) == {"type": "string", "enum": ["green", "red"]}
     assert schema_of(often + once) == {"type": "string"}
+
+
+def slots(intent: str, number: int) -> dict[str, Any]:
+    own = {"artist": f"band {number}"} if intent == "play" else {"city": f"town {number}", "day": "today"}
+    return {"intent": intent, "slots": own}
+
+
+def test_keys_may_depend_on_the_value_of_another_key() -> None:
+    rows = [slots("play", n) for n in range(120)] + [slots("weather", n) for n in range(120)]
+    constraint = inferred(examples(*map(json.dumps, rows)))
+    assert constraint
+    play, weather = constraint.schema["anyOf"]
+    assert play["properties"]["intent"] == {"const": "play"}
+    assert list(play["properties"]["slots"]["properties"]) == ["artist"]
+    assert weather["properties"]["slots"]["required"] == ["city", "day"]
+    shown = (
+        '{intent: "play", slots: {artist: string}} or {intent: "weather", slots: {city: string, day: one of "today"}}'
+    )
+    assert constraint.outline() == f"JSON: {shown}"
+    for row in rows:
+        jsonschema.validate(row, constraint.schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"intent": "play", "slots": {"city": "x", "day": "today"}}, constraint.schema)
+
+
+def test_values_with_few_or_changing_keys_have_the_schema_of_all() -> None:
+    rows = [slots("play", n) for n in range(120)] + [slots("weather", n) for n in range(30)]
+    changing = [{"intent": "other", "slots": {f"key {n % 60}": "x"} if n < 60 else {}} for n in range(120)]
+    found = conditional(rows + changing)
+    assert found
+    play, others = found["anyOf"]
+    assert play["properties"]["intent"] == {"const": "play"}
+    assert others["properties"]["intent"] == {"type": "string", "enum": ["other", "weather"]}
+    for row in rows + changing:
+        jsonschema.validate(row, found)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [slots("play", n) for n in range(200)],  # one value
+        [{"intent": "ab"[n % 2], "text": f"t {n}"} for n in range(300)],  # the same keys for all
+        [slots(("play", "weather")[n % 2], n) for n in range(40)],  # too few to know their keys
+        [{"intent": f"kind {n}", "slots": {}} for n in range(200)],  # values that are no kinds
+        ["text"] * 200,
+    ],
+)
+def test_other_objects_have_one_schema(rows: list[Any]) -> None:
+    assert conditional(rows) is None
 
 
 @pytest.mark.parametrize(

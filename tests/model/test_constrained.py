@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.constraint import DENSE, SPACED, Constraint, schema_constraint
-from gradschool.data.answer_form import schema_of
+from gradschool.data.answer_form import conditional, schema_of
 from gradschool.errors import ModelError
 from gradschool.model.constrained import Matcher, forbid
 from gradschool.model.generation import generate
@@ -143,6 +143,16 @@ def test_the_inferred_schema_allows_what_it_was_inferred_from(
         ids = engine.tokenizer.encode(text, add_special_tokens=False)
         assert matcher.matcher.consume_tokens(ids), (text, constraint.json_schema)
         assert matcher.matcher.is_accepting()
+
+
+def test_keys_that_depend_on_a_value_can_be_written(engine: LocalEngine) -> None:
+    rows = [{"intent": "ab"[n % 2], "slots": {"xy"[n % 2]: f"v {n}"}} for n in range(240)]
+    schema = conditional(rows)
+    assert schema and len(schema["anyOf"]) == 2
+    for row, allowed in ((rows[1], True), ({"intent": "b", "slots": {"x": "v"}}, False)):
+        matcher = engine.constrainer.matcher(schema_constraint(schema)).matcher
+        taken = matcher.consume_tokens(engine.tokenizer.encode(json.dumps(row), add_special_tokens=False))
+        assert (taken and matcher.is_accepting()) is allowed
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 5_000, '{"a": ' * 101 + "1" + "}" * 101, "nan"])

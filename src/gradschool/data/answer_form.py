@@ -12,6 +12,7 @@ from gradschool.records import Example
 
 MIN_EXAMPLES = 10  # from fewer, nothing is inferred
 MAX_KEYS = 100  # of an object; more are values rather than names
+MAX_KINDS = 50  # of objects, with a schema each
 # An enum excludes values that were not seen. Their probability is about the fraction of answers with a value that was
 # seen once (Good 1953, "The Population Frequencies of Species and the Estimation of Population Parameters").
 MAX_UNSEEN = 0.01
@@ -27,7 +28,7 @@ def inferred(train: Sequence[Example]) -> Constraint | None:
     values = [_parsed(answer) for answer in answers]
     if all(isinstance(value, dict | list) and value for value in values):
         try:
-            return schema_constraint(schema_of(values), spaces_of(answers, values))
+            return schema_constraint(conditional(values) or schema_of(values), spaces_of(answers, values))
         except ValueError:  # nested too deeply
             return None
     labels = classes(train)
@@ -66,6 +67,53 @@ def schema_of(values: Sequence[Any]) -> dict[str, Any]:
         parts.append(_string([value for value in values if isinstance(value, str)]))
     parts += [{"type": kind} for kind in sorted(kinds)]
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
+
+
+def conditional(values: Sequence[Any]) -> dict[str, Any] | None:
+    """A schema for each value of a key on which the other keys depend, such as the slots of each intent.
+
+    The key is the first one with few, known values. A value with few objects, or whose objects would often have new
+    keys, has the schema of all. None if there is no such key, or if no value has a schema of its own.
+    """
+    objects = [value for value in values if isinstance(value, dict)]
+    if len(objects) < len(values):
+        return None
+    general = _object(objects)
+    properties = general.get("properties", {})
+    key = next((key for key in general.get("required", ()) if "enum" in properties[key]), None)
+    if key is None or len(properties) < 2 or len(properties[key]["enum"]) > MAX_KINDS:
+        return None
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for one in objects:
+        kinds.setdefault(one[key], []).append(one)
+    known = {kind: _object(of_kind) for kind, of_kind in sorted(kinds.items()) if _keys_are_known(of_kind)}
+    parts = [_with(schema, key, {"const": kind}) for kind, schema in known.items()]
+    if len({json.dumps(_with(part, key, {}), sort_keys=True) for part in (general, *parts)}) == 1:
+        return None
+    if others := sorted(kinds.keys() - known.keys()):
+        parts.append(_with(general, key, {"type": "string", "enum": others}))
+    return {"anyOf": parts} if len(parts) > 1 else None
+
+
+def _with(schema: Mapping[str, Any], key: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an object with another part for a key."""
+    return {**schema, "properties": {**schema.get("properties", {}), key: part}}
+
+
+def _keys_are_known(objects: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether further objects hardly have other keys than these, or lack one that all of these have."""
+    counts = Counter(path for value in objects for path in _paths(value))
+    once = sum(count == 1 for count in counts.values())
+    return max(once, 1) <= MAX_UNSEEN * len(objects)
+
+
+def _paths(value: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """The keys of an object and of what is in it, each with those above it."""
+    if isinstance(value, list):
+        return {path for item in value for path in _paths(item, above)}
+    if not isinstance(value, dict):
+        return set()
+    return {path for key, inner in value.items() for path in ((*above, key), *_paths(inner, (*above, key)))}
 
 
 def _object(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
