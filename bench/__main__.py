@@ -17,7 +17,15 @@ BUILT_IN = (
     *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )
 ON_DATA = (
-    *("abstention", "fairytaleqa_retrieval", "near_duplicates", "prepared_sets", "real_sets", "same_quality"),
+    *(
+        "abstention",
+        "fairytaleqa_retrieval",
+        "near_duplicates",
+        "nearest_examples",
+        "prepared_sets",
+        "real_sets",
+        "same_quality",
+    ),
     "style_cheats",
 )
 

@@ -102,6 +102,13 @@ def test_the_nearest_example_is_next_to_the_question() -> None:
     assert asked[2:4] == EXAMPLES[0].messages[1:]  # by what was asked last
 
 
+def test_a_recipe_says_how_its_nearest_examples_are_found() -> None:
+    asked = (example(1, "the train", "a"), example(2, "ferries", "b"))
+    earlier = Recipe(shots=1, nearest=True, examples=asked)
+    for recipe, expected in ((earlier, "e1"), (replace(earlier, ranking="bm25"), "e2")):
+        assert [one.id for one in Specialist(FakeEngine(), recipe).shown("ferry")] == [expected]
+
+
 @pytest.mark.parametrize("signs", ["123", "+-*", "😀🎉🐎", "好不了", "abc"])
 def test_questions_of_single_characters_have_nearest_examples(signs: str) -> None:
     examples = tuple(example(n, sign, "a") for n, sign in enumerate(signs))

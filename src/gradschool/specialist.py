@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
-from gradschool.data.nearest import NearestQuestions
+from gradschool.data.nearest import NearestQuestions, SimilarQuestions
 from gradschool.errors import DamagedError
 from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
@@ -45,6 +45,7 @@ class Recipe:
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
     written: bool = False  # the instructions were rewritten by a model
+    ranking: Literal["tf-idf", "bm25"] = "tf-idf"  # by which the nearest examples are found; that of older recipes
     own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
 
     @classmethod
@@ -55,7 +56,12 @@ class Recipe:
     def showing(self, other: "Recipe") -> "Recipe":
         """The same recipe with the examples of another one; those of `Recipe()` are none."""
         return replace(
-            self, shots=other.shots, nearest=other.nearest, examples=other.examples, own_answers=other.own_answers
+            self,
+            shots=other.shots,
+            nearest=other.nearest,
+            examples=other.examples,
+            ranking=other.ranking,
+            own_answers=other.own_answers,
         )
 
     def describe(self) -> str:
@@ -185,8 +191,9 @@ class Specialist:
         return [recipe.examples[place] for place in reversed(self._nearest.places(asked, recipe.shots))]
 
     @cached_property
-    def _nearest(self) -> NearestQuestions:
-        return NearestQuestions(self.recipe.examples)
+    def _nearest(self) -> NearestQuestions | SimilarQuestions:
+        kind = SimilarQuestions if self.recipe.ranking == "bm25" else NearestQuestions
+        return kind(self.recipe.examples)
 
     @cached_property
     def index(self) -> Index:

@@ -92,13 +92,18 @@ def prompt_variants(
         for number in range(FIXED_SETS):
             yield replace(full, shots=shots, examples=tuple(varied(pool, shots, seed=number)))
         if inputs.settings.prompt.nearest:
-            yield replace(full, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
+            yield nearest_to(full, shots, pool)
         if len(own) >= shots:
             yield replace(full, shots=shots, examples=tuple(varied(own, shots, seed=0)), own_answers=True)
         for best in rewritten[:1]:
             yield replace(best, shots=shots, examples=tuple(varied(pool, shots, seed=0)))
             if inputs.settings.prompt.nearest:
-                yield replace(best, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
+                yield nearest_to(best, shots, pool)
+
+
+def nearest_to(recipe: Recipe, shots: int, pool: Sequence[Example]) -> Recipe:
+    """The recipe with the examples of a pool that are nearest to each question."""
+    return replace(recipe, shots=shots, nearest=True, ranking="bm25", examples=tuple(pool[:MAX_POOL]))
 
 
 def short_enough(examples: Sequence[Example]) -> list[Example]:
