@@ -12,6 +12,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Example, Message, Note, Work
 from gradschool.rungs.choice import choose
 from gradschool.rungs.instructing import searched_instructions
+from gradschool.rungs.narrow import in_better_form
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made, recipe_hash
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -28,7 +29,8 @@ def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     written = yield from searched_instructions(best, inputs, NAME)
     own = yield from own_right_answers(best, inputs)
-    recipes = free_and_constrained(prompt_variants(best.recipe, inputs, own, written), inputs)
+    variants = list(prompt_variants(best.recipe, inputs, own, written))
+    recipes = yield from in_better_form(best, variants, inputs, NAME)
     chosen = yield from choose(best, recipes, inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
