@@ -165,7 +165,7 @@ def read_file(path: Path, most: int | None = None, limit: int = MAX_FILE) -> byt
 
 def _demand_size(path: Path, size: int, limit: int) -> None:
     if size > limit:
-        raise OSError(errno.EFBIG, f"It has {size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} are read", str(path))
+        raise OSError(errno.EFBIG, f"It has {size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read", str(path))
 
 
 def each_line(path: Path) -> Iterator[bytes]:
