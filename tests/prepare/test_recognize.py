@@ -143,6 +143,9 @@ def test_a_link_in_a_folder_does_not_lead_to_the_files_of_the_user(tmp_path: Pat
     (box / "itself").symlink_to("itself")
     found, notes = finish(recognize([box], tmp_path))
     assert [file.name for file in found] == ["box/same", "box/cur/1:2,S"]
-    assert any("2 files (first: box/elsewhere) are skipped: a link to a file elsewhere" in getattr(note, "text", "") for note in notes)
+    assert any(
+        "2 files (first: box/elsewhere) are skipped: a link to a file elsewhere" in getattr(note, "text", "")
+        for note in notes
+    )
     linked, _ = finish(recognize([box / "elsewhere"], tmp_path))  # what the user names is read
     assert [file.name for file in linked] == ["elsewhere"]
