@@ -13,8 +13,8 @@ from gradschool.audit.safety import read_requests
 from gradschool.audit.subject import question
 from gradschool.data.read import read_examples
 from gradschool.export.merge import merged, save_merged
-from gradschool.files import parse_toml
 from gradschool.job import read_job
+from gradschool.json_text import parse_toml
 from gradschool.model.adapter import save_adapter
 from gradschool.model.local import LocalEngine
 from gradschool.records import Decoding, Example, Message, Source

@@ -1,6 +1,7 @@
 """Renames outlast power cuts; temporary folders are removed by a later process, unless one holds them."""
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradschool.durable import clear, clear_all, make_folder, replace_file, replace_folder, temporary_folder
-from gradschool.errors import UsageError
+from gradschool.errors import ResourceError, UsageError
 from gradschool.files import append_line, new_folder, write_text
 from gradschool.job import Job
 from gradschool.run import Run
@@ -40,6 +41,10 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(os, "fsync", fsync)
     return names
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def hidden(folder: Path) -> list[str]:
@@ -163,3 +168,54 @@ def test_nothing_is_renamed_elsewhere() -> None:
                 ):
                     found.append(file.name)
     assert set(found) == {"durable.py"}
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_old_folder_is_restored_if_the_new_one_cannot_replace_it(
+    fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, calls, real = tmp_path / "target", [], Path.replace
+    write_text(target / "old_file", "old")
+
+    def sometimes(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == fails_at:
+            raise OSError(errno.ENOSPC, "full")
+        return real(path, target)
+
+    with (
+        pytest.raises(ResourceError),
+        new_folder(target) as folder,
+    ):
+        write_text(folder / "other", "new")
+        monkeypatch.setattr(Path, "replace", sometimes)
+    monkeypatch.undo()
+    assert tree(target) == {"old_file": b"old"}
+
+
+def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    plain = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name.split(".")[-1])
+        plain(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "file", "x")
+    assert synced[-1] == tmp_path.name and len(synced) == 2  # the file, then the name of it
+    synced.clear()
+    with new_folder(tmp_path / "folder") as folder:
+        (folder / "inner").write_text("x")
+    assert synced[0] == "inner" and synced[-1] == tmp_path.name
+
+
+def test_a_folder_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="already exists"), new_folder(tmp_path / "made", replace=False) as folder:
+        (folder / "file").write_text("second")
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "file").write_text("first")
+    assert tree(tmp_path) == {"made/file": b"first"}
+    with new_folder(tmp_path / "other", replace=False) as folder:
+        (folder / "file").write_text("alone")
+    assert (tmp_path / "other" / "file").read_text() == "alone"

@@ -3,14 +3,13 @@
 import errno
 import json
 import os
-import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
-import gradschool
-from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError, UsageError
+from gradschool import files
+from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError
 from gradschool.files import (
     PRIVATE,
     append_line,
     copy_folder,
     disk_errors,
+    each_value,
     hash_tree,
     new_folder,
     new_path,
-    parse_json,
     read_file,
     read_json,
     read_lines,
@@ -180,29 +179,6 @@ def test_failure_while_filling_a_folder_leaves_the_old_one(old: bool, error: Bas
     assert [p.name for p in tmp_path.iterdir()] == (["target"] if old else [])
 
 
-@pytest.mark.parametrize("fails_at", [1, 2])
-def test_old_folder_is_restored_if_the_new_one_cannot_replace_it(
-    fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target, calls, real = tmp_path / "target", [], Path.replace
-    write_text(target / "old_file", "old")
-
-    def sometimes(path: Path, target: Path) -> Path:
-        calls.append(path)
-        if len(calls) == fails_at:
-            raise OSError(FULL, "full")
-        return real(path, target)
-
-    with (
-        pytest.raises(ResourceError),
-        new_folder(target) as folder,
-    ):
-        write_text(folder / "other", "new")
-        monkeypatch.setattr(Path, "replace", sometimes)
-    monkeypatch.undo()
-    assert tree(target) == {"old_file": b"old"}
-
-
 def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)  # pytest makes it private, and what is inside would be private too
     target = tmp_path / "target"
@@ -339,31 +315,6 @@ def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[str] = []
-    plain = os.fsync
-
-    def fsync(handle: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name.split(".")[-1])
-        plain(handle)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    write_text(tmp_path / "file", "x")
-    assert synced[-1] == tmp_path.name and len(synced) == 2  # the file, then the name of it
-    synced.clear()
-    with new_folder(tmp_path / "folder") as folder:
-        (folder / "inner").write_text("x")
-    assert synced[0] == "inner" and synced[-1] == tmp_path.name
-
-
-@pytest.mark.parametrize("content", ["[" * 50_000, "[" * 300 + "]" * 300, "{" * 9, "9" * 5_000, '{"a": ' * 50_000])
-def test_what_is_no_json_is_a_value_error(content: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError):
-        parse_json(content)
-    (tmp_path / "rows.jsonl").write_text(f"1\n{content}\n2\n")
-    assert read_lines(tmp_path / "rows.jsonl") == [1, 2]
-
-
 def test_rows_of_another_type_are_damaged(tmp_path: Path) -> None:
     append_line(tmp_path / "rows.jsonl", {"file": "a", "line": 3})
     assert read_rows(tmp_path / "rows.jsonl", Source) == [Source("a", 3)]
@@ -386,21 +337,44 @@ def test_no_pipe_device_or_folder_is_read(tmp_path: Path) -> None:
             assert error.value.filename == str(path) and error.value.strerror
 
 
-def test_json_of_others_is_read_within_bounds() -> None:
-    """The parser of the library goes deeper than functions that call themselves for each value."""
-    own = {"files", "bounded", "bounded_child", "draft", "llama_child", "template_child", "tokenizer_child", "world",
-           "checkpoint", "vocabulary", "constraint"}  # fmt: skip
-    parsing = re.compile(r"\bjson\.loads?\(")
-    sources = Path(gradschool.__file__).parent.rglob("*.py")
-    assert {path.stem for path in sources if parsing.search(path.read_text())} == own
+@pytest.fixture
+def sparse(tmp_path: Path) -> Path:
+    """A file of little room that says it has 10 TB."""
+    path = tmp_path / "sparse.jsonl"
+    path.write_bytes(b'{"file": "a", "line": 3}\n')
+    os.truncate(path, 10**13)
+    return path
 
 
-def test_a_folder_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="already exists"), new_folder(tmp_path / "made", replace=False) as folder:
-        (folder / "file").write_text("second")
-        (tmp_path / "made").mkdir()
-        (tmp_path / "made" / "file").write_text("first")
-    assert tree(tmp_path) == {"made/file": b"first"}
-    with new_folder(tmp_path / "other", replace=False) as folder:
-        (folder / "file").write_text("alone")
-    assert (tmp_path / "other" / "file").read_text() == "alone"
+def test_no_file_is_read_because_it_says_that_it_is_large(sparse: Path) -> None:
+    with pytest.raises(OSError, match="at most 2,000 MB are read"):
+        read_file(sparse)
+    assert read_file(sparse, 7) == b'{"file"'
+    with pytest.raises(ValueError, match="at most 500 MB are read"):
+        read_json(sparse)
+    with pytest.raises(DamagedError, match="cannot be read") as caught:
+        read_rows(sparse, Source)
+    assert "10,000,000 MB" in caught.value.why
+
+
+def test_lines_are_read_one_by_one_and_too_long_ones_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_JSON", 10)
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"1\n" + b"7" * 9 + b"\n" + b"8" * 35 + b"\n\n2\n" + b"\0" * 60 + b"\n3\n4")
+    assert read_lines(path) == [1, 777_777_777, 2, 3, 4]
+    values = each_value(path)
+    assert next(values) == 1
+    append_line(path, 5)  # what comes after it was opened is not read
+    assert list(values) == [777_777_777, 2, 3, 4]
+
+
+def test_the_first_wrong_row_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(_: Path) -> Iterator[object]:
+        while True:
+            yield {}
+
+    monkeypatch.setattr(files, "each_value", endless)
+    with pytest.raises(DamagedError, match="cannot be read"):
+        read_rows(tmp_path / "rows.jsonl", Source)

@@ -1,6 +1,8 @@
 """Settings: every option is defined once, and all mistakes are reported at once, each with the nearest right word."""
 
 import dataclasses
+import math
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -249,3 +251,42 @@ def test_settings_round_trip_through_json() -> None:
     with pytest.raises(ValidationError):
         settings.task = "other"  # type: ignore[misc]
     assert dataclasses.is_dataclass(next(options()))
+
+
+WRONG = [5, -1, 1.5, True, "x", "", [], [5], ["x", 5], [[1]], {"a": 1}, math.nan, 10**30, "a\0b", "\ud800", [{"a": 1}]]
+WORDS_OF_PYDANTIC = re.compile(r"function-|tuple|dict|instance of|valid (?:string|integer|number|boolean)|parse|field ")
+
+
+@pytest.mark.parametrize("path", [*leaves(), "goal", "data", "tune", "tune.audit", "remote"])
+def test_no_wrong_value_is_reported_in_the_words_of_a_library(path: str, tmp_path: Path) -> None:
+    for value in WRONG:
+        try:
+            read_job(job(tmp_path, ""), {path: value})
+        except UsageError as error:
+            for line in error.why.splitlines():
+                assert not WORDS_OF_PYDANTIC.search(line.replace(repr(value), "")), line
+                assert path in line
+
+
+@pytest.mark.parametrize(
+    ("written", "issue"),
+    [
+        ("data.examples = 5", "data.examples = 5: it must be text or a list of text"),
+        ("data.examples = []", "data.examples = []: the list needs at least 1 value"),
+        ('data.examples = ["a", 5]', "data.examples.1 = 5: it must be text"),
+        (
+            'data.examples = "a\\u0000"',
+            "data.examples = 'a\\x00': it holds a NUL character, which no name of a file has",
+        ),
+        ("prompt.shots = 3", "prompt.shots = 3: it must be a list of integers"),
+        ("goal = 3", "goal = 3: it must be a table"),
+        ("goal.rules = [3]", "goal.rules.0 = 3: it must be a table"),
+        ('[[goal.rules]]\nname = "a"\nkind = "contains"', "goal.rules.0.value: it is missing"),
+        (
+            '[[goal.rules]]\nname = "a"\nkind = "contains"\nvalue = 1.5',
+            "goal.rules.0.value = 1.5: it must be text or integer or table",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_one_issue_that_names_the_type(written: str, issue: str, tmp_path: Path) -> None:
+    assert complaint(tmp_path, written).why == f"  - {issue}"

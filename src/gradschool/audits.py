@@ -16,7 +16,7 @@ from gradschool.model.hosts import named_by_user
 from gradschool.model.kinds import ADAPTER, base_of
 from gradschool.model.opening import open_engine
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
-from gradschool.package.evidence import demand_files, read_evidence
+from gradschool.package.evidence import demand_files, packaged_questions
 from gradschool.package.manifest import EVIDENCE, MANIFEST, read_manifest, specialist_folder
 from gradschool.records import Example, Gate, Note, Work
 from gradschool.run import Run
@@ -90,8 +90,8 @@ def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
     engine = specialist.engine
     if manifest.has_weights:  # its own weights replace those of the base
         engine = (yield from open_base_or_specialist(Path(base or manifest.base_model))).engine
-    evidence = read_evidence(folder, manifest)
-    goal, place = evidence.goal, folder / EVIDENCE
+    place = folder / EVIDENCE
+    examples, goal = packaged_questions(folder), read_saved_job(place / JOB_FILE).settings.goal
     demand_files(goal, place)
     record = folder.parent / JOB_FILE
     # The limits of a stranger's run could be such that no gate rejects it.
@@ -100,7 +100,7 @@ def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
         specialist=specialist,
         engine=engine,
         train=(yield from _train_of_run(record)),
-        held_out=evidence.examples,
+        held_out=examples,
         rules=read_rules(goal.rules, place)[0] if goal.rules else None,
         limits=settings.audit,
         max_forgetting=settings.tune.max_forgetting,

@@ -7,8 +7,7 @@ import os
 import re
 import shutil
 import stat
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,13 +27,13 @@ from gradschool.durable import (
     temporary_folder,
 )
 from gradschool.errors import DamagedError, GradschoolError, ResourceError, UsageError, reason_of
+from gradschool.json_text import parse_json
 
 T = TypeVar("T")
 HASH_BLOCK = 1 << 20
-MAX_DEPTH = 200  # of values in values: functions that call themselves for each come to their end
-TOO_DEEP = "it is nested too deeply"
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for the other end of a pipe; no text mode
-HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
+MAX_FILE = 2_000_000_000  # bytes of a file that is read whole, or in lines; a sparse file may say that it has any
+MAX_JSON = 500_000_000  # bytes of a JSON value, or of a line with one
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSED = frozenset(  # by the permissions, the form of a path, the disk, or a file system without locks
@@ -138,72 +137,6 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def parse_json(
-    content: str | bytes,
-    parse_constant: Callable[[str], Any] | None = None,
-    parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
-) -> Any:
-    """The value that JSON represents; raises ValueError for what is none, or is nested too deeply.
-
-    Half of a character (a lone surrogate), which JSON can write and no file can hold, is refused too.
-    `parse_constant` is called for NaN and infinities, and `parse_object` with the pairs of each object, as by
-    `json.loads`.
-    """
-    text = content if isinstance(content, str) else content.decode(json.detect_encoding(content))
-    value = parse_any_json(text, parse_constant, parse_object)
-    if HALF.search(text):
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise ValueError("it holds half of a character (a lone surrogate)") from error
-    return value
-
-
-def parse_any_json(
-    text: str,
-    parse_constant: Callable[[str], Any] | None = None,
-    parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
-) -> Any:
-    """As `parse_json`, for readers that repair halves of characters themselves."""
-    try:
-        value = json.loads(text, parse_constant=parse_constant, object_pairs_hook=parse_object)
-    except RecursionError as error:
-        raise ValueError(TOO_DEEP) from error
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        demand_shallow(value)
-    return value
-
-
-def demand_shallow(value: Any) -> None:
-    """Raise ValueError for values within values within values that are deeper than `MAX_DEPTH`."""
-    level = [value] if isinstance(value, Mapping | list) else []
-    for _ in range(MAX_DEPTH + 1):
-        inner = (one.values() if isinstance(one, Mapping) else one for one in level)
-        level = [one for part in inner for one in part if isinstance(one, Mapping | list)]
-        if not level:
-            return
-    raise ValueError(TOO_DEEP)
-
-
-def each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every string changed, except the keys of objects."""
-    if isinstance(value, Mapping):
-        return {key: each_text(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [each_text(item, change) for item in value]
-    return change(value) if isinstance(value, str) else value
-
-
-def parse_toml(content: bytes) -> dict[str, Any]:
-    """The table that TOML represents, in UTF-8; raises ValueError for what is none, or is nested too deeply."""
-    try:
-        value = tomllib.loads(content.decode("utf-8-sig"))
-    except RecursionError as error:
-        raise ValueError(TOO_DEEP) from error
-    demand_shallow(value)
-    return value
-
-
 def open_file(path: Path) -> IO[bytes]:
     """Open a file for reading; raises OSError also for a pipe or a device: to read it may never end, or never begin."""
     handle = os.open(path, os.O_RDONLY | NO_WAIT)
@@ -218,20 +151,49 @@ def open_file(path: Path) -> IO[bytes]:
         raise
 
 
-def read_file(path: Path, most: int | None = None) -> bytes:
-    """The content of a file, or its first bytes; raises OSError as `open_file`.
+def read_file(path: Path, most: int | None = None, limit: int = MAX_FILE) -> bytes:
+    """The content of a file, or its first bytes; raises OSError as `open_file`, also if that is more than `limit`.
 
     It is what the file holds now: one that grows may have no end, nor do some files in which a system describes itself,
     whose size is 0.
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
+        _demand_size(path, size if most is None else min(size, most), limit)
         return file.read(size if most is None else min(size, most))
 
 
+def _demand_size(path: Path, size: int, limit: int) -> None:
+    if size > limit:
+        raise OSError(errno.EFBIG, f"It has {size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read", str(path))
+
+
+def each_line(path: Path) -> Iterator[bytes]:
+    """The lines of a file as it is now, one after the other, without their ends; those over `MAX_JSON` are left out.
+
+    Raises OSError as `read_file`.
+    """
+    with open_file(path) as file:
+        left = os.fstat(file.fileno()).st_size
+        _demand_size(path, left, MAX_FILE)
+        whole = True  # whether the next part begins a line
+        while line := file.readline(min(MAX_JSON + 1, left)):
+            left -= len(line)
+            ends = line.endswith(b"\n")
+            if whole and len(line) <= MAX_JSON:
+                yield line.removesuffix(b"\n")
+            whole = ends
+
+
 def read_json(path: Path) -> Any:
-    """Read a JSON file in UTF-8; raises ValueError as `parse_json`, and OSError as `open_file`."""
-    return parse_json(read_file(path).decode())
+    """Read a JSON file in UTF-8; raises ValueError as `parse_json`, also if it is too large, OSError as `open_file`."""
+    try:
+        content = read_file(path, limit=MAX_JSON)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ValueError(error.strerror) from error
+        raise
+    return parse_json(content.decode())
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
@@ -260,14 +222,16 @@ def append_line(path: Path, row: object) -> None:
 
 def read_lines(path: Path) -> list[Any]:
     """Read the JSON lines of a file, without lines that a crash left incomplete; empty if there is no file."""
-    rows = []
-    if path.exists():
-        for line in read_file(path).split(b"\n"):
-            try:
-                rows.append(parse_json(line))
-            except ValueError:
-                continue
-    return rows
+    return list(each_value(path))
+
+
+def each_value(path: Path) -> Iterator[Any]:
+    """As `read_lines`, one value after the other: what others wrote may be too much to hold."""
+    for line in each_line(path) if path.exists() else ():
+        try:
+            yield parse_json(line)
+        except ValueError:
+            continue
 
 
 def list_of(kind: type[T]) -> TypeAdapter[list[T]]:
@@ -284,8 +248,9 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:
     """Read the JSON lines of a file as values of a type; raises DamagedError, with `fix`, for one that is not."""
     try:
-        return list_of(kind).validate_python(read_lines(path))
-    except ValueError as error:
+        one = _adapter(kind)
+        return [one.validate_python(value) for value in each_value(path)]  # one by one: the first wrong one ends it
+    except (ValueError, OSError) as error:
         raise DamagedError(f"{path} cannot be read.", reason_of(error), fix) from error
 
 

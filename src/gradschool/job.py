@@ -1,19 +1,32 @@
 """A job: a folder with job.toml, a .toml file, or a bare file of examples, read into settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
 from gradschool.errors import DataError, UsageError, nearest
-from gradschool.files import parse_toml, read_file
-from gradschool.options import RENAMED
+from gradschool.files import read_file
+from gradschool.json_text import parse_toml
+from gradschool.options import RENAMED, type_name
 from gradschool.preparation import PREPARED, Preparation
 from gradschool.settings import Rule, Section, Settings
 
 MAX_SHOWN = 300  # characters of a wrong value, in an error
+WRONG_TYPE = frozenset(  # errors of pydantic: the value is of another type than the setting
+    {
+        *("string_type", "string_unicode", "tuple_type", "dict_type", "model_type"),
+        *("bool_type", "bool_parsing", "int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"),
+    }
+)
+SAID = {  # types as the end of a sentence
+    "integer": "an integer",
+    "number": "a number",
+    "table": "a table",
+    **{f"list of {one}": f"a list of {one}s" for one in ("integer", "number", "table")},
+}
 EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
 
 
@@ -125,12 +138,12 @@ def _settings(file: str, written: dict[str, Any], overrides: Mapping[str, Any], 
     try:
         return Settings.model_validate(written)
     except ValidationError as error:
-        issues = [_issue(e) for e in error.errors()]
-        overridden = [_is_in(".".join(map(str, e["loc"])), overrides) for e in error.errors()]
+        issues = _issues(error)
+        overridden = [_is_in(key, overrides) for key in issues]
         places = [file] * (not all(overridden)) + [overrides_from] * any(overridden)
         raise UsageError(
             f"{len(issues)} issue{'s' * (len(issues) > 1)} in {' and '.join(places)}:",
-            "\n".join(f"  - {i}" for i in issues),
+            "\n".join(f"  - {issue}" for issue in issues.values()),
             "`gradschool settings` lists every key with its meaning.",
         ) from error
 
@@ -154,17 +167,71 @@ def _read_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _issue(error: Any) -> str:
-    location = [str(part) for part in error["loc"]]
-    key = ".".join(location)
-    if key in RENAMED:
-        return f"{key!r} {RENAMED[key].now()}"
+class _Place:
+    """Where in job.toml an error of pydantic is: its location also holds names that pydantic gives to types."""
+
+    def __init__(self, location: Iterable[str | int]) -> None:
+        self.section: type[Section] | None = Settings
+        self.type: Any = None
+        self.parts: list[str] = []
+        self.field = ""  # without the places in its list
+        for part in location:
+            if self.section is not None and isinstance(part, str):
+                self._enter(self.section, part)
+            elif isinstance(part, int):
+                self.parts.append(str(part))
+                self.type = next((inner for kind in _kinds(self.type) for inner in get_args(kind)[:1]), None)
+                self.section = Rule if self.type is Rule else None
+        self.key = ".".join(self.parts)
+
+    def _enter(self, section: type[Section], part: str) -> None:
+        self.parts.append(part)
+        self.field = ".".join(self.parts)
+        if part in section.model_fields:
+            self.type = section.model_fields[part].annotation
+            self.section = self.type if isinstance(self.type, type) and issubclass(self.type, Section) else None
+
+    @property
+    def kind(self) -> str:
+        """What belongs there, in words."""
+        kind = type_name(self.type)
+        return SAID.get(kind, kind.replace("list of", "a list of"))
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The lists among the types that an annotation allows."""
+    if get_origin(annotation) is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif get_origin(annotation) is tuple:
+        yield annotation
+    else:
+        for part in get_args(annotation):
+            yield from _kinds(part)
+
+
+def _issues(error: ValidationError) -> dict[str, str]:
+    """The issues by the keys of the settings; a value that is of none of several types is one issue."""
+    found = [(_Place(one["loc"]), one) for one in error.errors()]
+    of_values = {place.field for place, one in found if one["type"] not in WRONG_TYPE or place.key != place.field}
+    return {
+        place.key: _issue(place, one)
+        for place, one in found
+        if one["type"] not in WRONG_TYPE or place.key != place.field or place.field not in of_values
+    }
+
+
+def _issue(place: _Place, error: Any) -> str:
+    if place.key in RENAMED:
+        return f"{place.key!r} {RENAMED[place.key].now()}"
     if error["type"] == "extra_forbidden":
-        section: type[Section] = Settings
-        for part in location[:-1]:
-            inner = section.model_fields[part].annotation if part in section.model_fields else Rule
-            section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
-        return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
+        assert place.section is not None
+        return f"unknown key {place.key!r}: {nearest(place.parts[-1], place.section.model_fields)}"
     given, reason = repr(error["input"]), error["msg"].removeprefix("Value error, ")
+    if error["type"] in WRONG_TYPE:
+        reason = f"it must be {place.kind}"
+    elif error["type"] == "too_short":
+        reason = f"the list needs at least {error['ctx']['min_length']} value{'s' * (error['ctx']['min_length'] > 1)}"
+    elif error["type"] == "missing":
+        given, reason = "", "it is missing"
     shown = given if len(given) <= MAX_SHOWN else f"{given[:MAX_SHOWN]}…"
-    return f"{key} = {shown}: {reason[0].lower()}{reason[1:]}"
+    return f"{place.key}{f' = {shown}' if shown else ''}: {reason[0].lower()}{reason[1:]}"

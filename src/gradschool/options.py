@@ -69,7 +69,7 @@ def _option(name: str, info: FieldInfo, prefix: str) -> Option:
     return Option(
         path=prefix + name,
         flag=flag_of(prefix + name),
-        type=_type_name(info.annotation),
+        type=type_name(info.annotation),
         default=None if info.is_required() else info.default,
         unit=str(extra.get("unit", "")),
         help=info.description or "",
@@ -103,9 +103,12 @@ def flag_of(path: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
+    """The type of an option in words, such as "text or list of text"."""
     if get_origin(annotation) is Annotated:
-        return _type_name(get_args(annotation)[0])
+        return type_name(get_args(annotation)[0])
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return "table"
     if isinstance(annotation, type) and not get_args(annotation):
         return {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}.get(
             annotation.__name__, annotation.__name__
@@ -116,8 +119,8 @@ def _type_name(annotation: Any) -> str:
     if get_origin(annotation) is dict:
         return "table"
     if get_origin(annotation) is tuple:
-        return "list of " + _type_name(parts[0])
-    return " or ".join(_type_name(part) for part in parts)
+        return "list of " + type_name(parts[0])
+    return " or ".join(type_name(part) for part in parts)
 
 
 def shown(value: Any) -> str:

@@ -15,23 +15,21 @@ from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
 from gradschool.errors import DataError
-from gradschool.evaluate import Measure, evaluate, measure_of
+from gradschool.evaluate import Measure, evaluate
 from gradschool.files import demand_writable, sha256_of, write_lines
 from gradschool.incumbent import find_incumbent, incumbent_files
 from gradschool.model.engine import Runtime
 from gradschool.package.bundle import is_base, open_specialist
-from gradschool.package.evidence import constant_answer, demand_files
+from gradschool.package.evidence import constant_answer, packaged_measure
 from gradschool.package.known import has_sketches, known_rows
 from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Example, Note, Report, Scored, Work
-from gradschool.run import FIT_TEXTS
 from gradschool.rungs.abstain import kept_of
 from gradschool.saved_job import JOB_FILE, read_saved_job
 from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import above_floors, packaged_floors
 from gradschool.score.incumbent import Now
 from gradschool.score.judge import mean
-from gradschool.score.metrics import trust_code
 from gradschool.settings import Data, Goal
 
 
@@ -41,12 +39,6 @@ def columns_of(path: Path) -> Data:
         return Data()
     file = specialist_folder(path) / EVIDENCE / JOB_FILE
     return read_saved_job(file).settings.data if file.is_file() else Data()
-
-
-def trust_code_of(folder: Path) -> None:
-    """Remember that the user allows the custom metrics of a specialist to run; without any, nothing happens."""
-    evidence = specialist_folder(folder) / EVIDENCE
-    trust_code(read_saved_job(evidence / JOB_FILE).settings.goal, evidence)
 
 
 def score_specialist(
@@ -83,8 +75,7 @@ def score_specialist(
     threshold = job.settings.data.near_duplicate
     new = yield from _without_known(folder, checked.examples, threshold, with_known)
     asked = as_units(new, near_duplicates(new, threshold))
-    demand_files(goal, folder / EVIDENCE)
-    measure = measure_of(goal, folder / EVIDENCE, asked, folder / EVIDENCE / FIT_TEXTS)
+    measure = packaged_measure(folder, goal, asked)
     now = yield from _incumbent(incumbent, goal, job.settings.data.model_copy(update=given), asked, measure)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:

@@ -35,13 +35,13 @@ from gradschool.files import (
     PRIVATE,
     append_line,
     disk_errors,
-    each_text,
+    each_value,
     read_json,
-    read_lines,
     refuse_links,
     write_json,
 )
 from gradschool.job import Job
+from gradschool.json_text import each_text
 from gradschool.records import Event, Note, Progress, RungResult, Work, passed_on
 from gradschool.run_keys import RESULT, SPLIT, Key, result_key
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
@@ -300,10 +300,10 @@ class Run:
         try:
             return [
                 Recorded(TIME.validate_python(line["time"]), KINDS[line["event"]].validate_python(line))
-                for line in read_lines(path)
+                for line in each_value(path)
                 if line["event"] in KINDS
             ]
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
             raise DamagedError(f"{path} cannot be read.", reason_of(error), "climb again.") from error
 
     @property

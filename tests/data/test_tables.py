@@ -164,3 +164,10 @@ def test_cells_of_a_table_in_markdown_are_not_padded(read):
     rows = "\n".join(f"| Where is gate {n}? | Left of {n}. |" for n in range(3))
     [example, *_] = read(f"| question | answer |\n| --- | --- |\n{rows}\n", "t.md").examples
     assert example.ideal == "Left of 0."
+
+
+def test_many_columns_of_one_name_take_no_time(read):
+    header = "text,label" + ",x,x (2)" * 2_000
+    reading = read("\n".join([header, *(",".join(row) + ",y" * 4_000 for row in ROWS)]), "t.csv")
+    assert len(reading.examples) == len(ROWS)
+    assert {"x", "x (2)", "x (2001)", "x (2) (2000)"} <= set(reading.columns)

@@ -8,16 +8,20 @@ import pytest
 
 import style_fit
 from finish import finish
-from gradschool.errors import DamagedError, UsageError
+from gradschool.audits import audit_specialist
+from gradschool.errors import DamagedError, ResourceError, UsageError
 from gradschool.export.export import ExportOptions, export
 from gradschool.files import append_line, read_lines, write_lines
-from gradschool.package.evidence import read_evidence
+from gradschool.package.evidence import packaged_measure, packaged_questions, read_evidence, trust_packaged_code
 from gradschool.package.manifest import load_manifest, read_manifest, seal
-from gradschool.records import Example, Message, Source
+from gradschool.records import Example, Message, Progress, Source
 from gradschool.report.facts import read_facts
 from gradschool.report.questions import questions_of
 from gradschool.rescore import score_specialist
 from gradschool.run import Run
+from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.score import time_limit
+from gradschool.score.style import Style
 from shipped import ship
 
 WORDS = {
@@ -81,3 +85,30 @@ def test_texts_that_are_missing_or_damaged_are_named(run: Path, harm: str, tmp_p
     with pytest.raises(UsageError if harm == "missing" else DamagedError, match=r"fit\.jsonl") as caught:
         read_evidence(place, manifest)
     assert ("resume the run" if harm == "missing" else "again") in caught.value.fix
+
+
+def test_a_long_fit_of_a_specialist_of_others_is_asked_for_once(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(run / "specialist", tmp_path / "specialist")
+    questions = packaged_questions(folder)
+    goal = read_saved_job(folder / "evidence" / JOB_FILE).settings.goal
+    monkeypatch.setattr(time_limit, "SECONDS", 0.0)
+    with pytest.raises(ResourceError, match="Fitting its metric takes more than 0 s") as caught:
+        packaged_measure(folder, goal, questions)
+    assert "--trust-code" in caught.value.fix
+    monkeypatch.setattr(time_limit, "SECONDS", 60.0)
+    monkeypatch.setattr(time_limit, "MAX_FIT", 1_000)
+    with pytest.raises(ResourceError, match="is not fitted anew"):
+        packaged_measure(folder, goal, questions)
+    # In the run that the user began, and once the user has allowed it, it takes its time.
+    assert packaged_measure(run / "specialist", goal, questions).unfitted == []
+    trust_packaged_code(folder)
+    assert packaged_measure(folder, goal, questions).unfitted == []
+
+
+def test_an_audit_fits_no_metric(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Style, "fit", lambda *_: pytest.fail("it was fitted"))
+    events = audit_specialist(run / "specialist")
+    assert any(isinstance(event, Progress) and event.what.startswith("audit") for event in events)
+    events.close()

@@ -217,3 +217,13 @@ def test_a_mail_in_an_archive(run: Run) -> None:
         b"From a\n" + mail(f"My dear friend, the {n} boats are back and we eat fish.") + b"\n" for n in range(5)
     )
     assert run({"Takeout.zip": zipped({"Takeout/Mail/All.mbox": box})}, "style")[0].summary.read == 5
+
+
+def test_a_name_that_no_file_can_have_leaves_out_its_entry_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(
+        zipped({"x" * 300 + ".txt": "long", "b" + "/d" * 2_500 + ".txt": "deep", "c.txt": "read"})
+    )
+    (tmp_path / "into").mkdir()
+    unpacked = unpack(tmp_path / "a.zip", tmp_path / "into")
+    assert [why for _, why in unpacked.left_out] == ["the system says: File name too long"] * 2
+    assert (tmp_path / "into" / "c.txt").read_text() == "read"

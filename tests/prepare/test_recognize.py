@@ -130,3 +130,22 @@ def test_a_file_name_may_be_any_bytes(tmp_path: Path) -> None:
     found, events = finish(recognize([tmp_path], tmp_path))
     assert [file.name for file in found] == [f"{tmp_path.name}/caf?.csv"] and found[0].path.is_file()
     "".join(map(str, events)).encode()
+
+
+def test_a_link_in_a_folder_does_not_lead_to_the_files_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "private.txt").write_text("The key of the safe is 4711, and it must stay at home.")
+    box = tmp_path / "box"
+    (box / "cur").mkdir(parents=True)
+    (box / "cur" / "1:2,S").write_bytes(mail("hello"))
+    (box / "same").symlink_to(box / "cur" / "1:2,S")
+    (box / "elsewhere").symlink_to(tmp_path / "private.txt")
+    (box / "up").symlink_to("../private.txt")
+    (box / "itself").symlink_to("itself")
+    found, notes = finish(recognize([box], tmp_path))
+    assert [file.name for file in found] == ["box/same", "box/cur/1:2,S"]
+    assert any(
+        "2 files (first: box/elsewhere) are skipped: a link to a file elsewhere" in getattr(note, "text", "")
+        for note in notes
+    )
+    linked, _ = finish(recognize([box / "elsewhere"], tmp_path))  # what the user names is read
+    assert [file.name for file in linked] == ["elsewhere"]

@@ -75,7 +75,10 @@ AllowHost = Annotated[
     ),
 ]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="allow the Python code of its metric; remembered until it changes")
+    bool,
+    typer.Option(
+        "--trust-code", help="allow the Python code of its metric, or a long fit of it; remembered until it changes"
+    ),
 ]
 
 TrustRun = Annotated[

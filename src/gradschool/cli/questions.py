@@ -19,7 +19,7 @@ from gradschool.data.parse import TABLES, Row, container_of, rows, text_rows
 from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, UsageError
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.model.signals import CONFIDENCE
 from gradschool.records import Answer, Conversation, Failure, Message
 from gradschool.settings import Data

@@ -78,8 +78,8 @@ def export(
     from gradschool.cli.screen import Screen
     from gradschool.export.export import ExportOptions
     from gradschool.export.export import export as make
+    from gradschool.package.evidence import trust_packaged_code
     from gradschool.package.forms import ExportRejected
-    from gradschool.rescore import trust_code_of
     from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):
@@ -87,7 +87,7 @@ def export(
             "--smallest chooses among formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
         )
     if trust_code:
-        trust_code_of(specialist)
+        trust_packaged_code(specialist)
     options = ExportOptions(specialist, to, output, number_format, smallest, max_drop, base)
     try:
         with Screen(err if as_json else out) as screen:

@@ -128,11 +128,12 @@ def score(
     """Score a specialist on other examples with the metric and the rules of its job."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
-    from gradschool.rescore import score_specialist, trust_code_of
+    from gradschool.package.evidence import trust_packaged_code
+    from gradschool.rescore import score_specialist
 
     allow_hosts(allow_host)
     if trust_code:
-        trust_code_of(specialist)
+        trust_packaged_code(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
         work = score_specialist(

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradschool.constraint import DENSE, SPACED, Constraint, schema_constraint
 from gradschool.data.labels import MAX_CHARACTERS, REPEATS, classes
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.records import Example
 
 MIN_EXAMPLES = 10  # from fewer, nothing is inferred

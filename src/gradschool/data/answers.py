@@ -8,7 +8,7 @@ from typing import Any
 
 from gradschool.data.column_languages import english
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 
 # Keys whose list holds several right answers; in others (`output`, `labels`), a list may be the answer itself.
 ALTERNATIVES = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gradschool.data.formats import CONVERSATIONS, is_messages, keys_by_name, plain, role_of, value_of
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 
 REQUESTS = (  # keys that hold a request
     *("request", "body", "params", "kwargs", "request_body", "model_input", "sample", "invocation_params", "input"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradschool.data.encoding import repair
 from gradschool.data.issues import Kind
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 

@@ -22,7 +22,8 @@ from gradschool.data.asked_before import SKETCHES, asked_again, hashed, sketched
 from gradschool.data.proof import part_of_later_climb
 from gradschool.durable import sync
 from gradschool.errors import DamagedError, DataError, ResourceError
-from gradschool.files import append_line, parse_json, read_file, read_rows
+from gradschool.files import append_line, each_line, read_rows
+from gradschool.json_text import parse_json
 from gradschool.records import Example, Note, Use, Work
 from gradschool.run import RUNS, Run
 from gradschool.run_keys import Key
@@ -172,7 +173,7 @@ def _read(folder: Path) -> list[Entry]:
     path, fix = folder / LEDGER, "move it away; the climbs that it names then no longer count."
     if path.is_symlink() or (path.exists() and not path.is_file()):  # lines would be added to whatever it leads to
         raise DamagedError(f"{path} is a link, or not a file.", "Climbs add lines to it.", fix)
-    for number, line in enumerate(read_file(path).split(b"\n") if path.exists() else (), 1):
+    for number, line in enumerate(each_line(path) if path.exists() else (), 1):
         if not _is_json(line) and not _is_unfinished(line.strip()):
             raise DamagedError(
                 f"{path} is damaged.", f"Line {number} is not JSON: the climb that it names is lost.", fix

@@ -8,7 +8,8 @@ from gradschool.data.documents import read_documents
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.data.normalize import word_count, words
 from gradschool.errors import DataError, reason_of
-from gradschool.files import parse_any_json, read_file
+from gradschool.files import read_file
+from gradschool.json_text import parse_any_json
 from gradschool.records import Conversation, Example, Note, Work, last_user
 
 MIN_WORDS, MIN_DISTINCT = 12, 8  # of a text that counts as writing; shorter ones are titles, labels and yes or no

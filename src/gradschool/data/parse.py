@@ -17,7 +17,8 @@ from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
 from gradschool.data.trees import assembled
 from gradschool.errors import DataError
-from gradschool.files import MAX_DEPTH, TOO_DEEP, demand_shallow, parse_any_json, read_file
+from gradschool.files import read_file
+from gradschool.json_text import MAX_DEPTH, TOO_DEEP, demand_shallow, parse_any_json
 from gradschool.settings import Data
 
 Container = Literal[

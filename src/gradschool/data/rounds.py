@@ -6,7 +6,7 @@ from typing import Any
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import OPTIONS
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 
 QUESTION_TEXTS = ("input_text", "question", "text", "query", "value")
 SPEAKING = {  # keys that say that each question follows from the answers before it, as in CoQA and QuAC

@@ -155,17 +155,16 @@ def _width(cells: Sequence[str]) -> int:
 def _names(header: Sequence[str]) -> tuple[list[str], list[str]]:
     """The names of the columns, all different, and the names that occur several times; "" for a column without one."""
     names: list[str] = []
-    twice: list[str] = []
+    known: set[str] = set()
+    counts: dict[str, int] = {}  # of the names that occur several times; each number is tried once
     for cell in header[: _width(header)]:
-        name = repair(cell.strip())[0]
-        if name and name in names:
-            twice.append(name)
-            count = 2
-            while f"{name} ({count})" in names:
-                count += 1
-            name = f"{name} ({count})"
+        name = first = repair(cell.strip())[0]
+        while name and name in known:
+            counts[first] = counts.get(first, 1) + 1
+            name = f"{first} ({counts[first]})"
+        known.add(name)
         names.append(name)
-    return names, list(dict.fromkeys(twice))
+    return names, list(counts)
 
 
 def _is_nothing(cell: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradschool.data.broken_words import join_broken_words
 from gradschool.data.normalize import compose
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.records import Answer, Passage
 
 NOT_THERE = "Not in the passages."

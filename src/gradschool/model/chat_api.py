@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError, nearest
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.model.connection import proxy_errors, trusts_environment
 from gradschool.model.dialect import (
     MAX_MESSAGE,

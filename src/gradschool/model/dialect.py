@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.model.chat import fold_system
 from gradschool.model.log_probs import FIELDS
 from gradschool.records import Conversation, Decoding

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from gradschool.errors import ModelError, RemoteError, UsageError
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.model.dialect import refusal_of
 from gradschool.model.llama_child import Settings
 from gradschool.model.llama_grammar import constraint_fields

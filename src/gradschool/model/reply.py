@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
 from gradschool.model.finish_reasons import Stop, broken_off, refused_with, stop_of, withheld_by
 from gradschool.model.log_probs import likelihoods_in

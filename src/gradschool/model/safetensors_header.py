@@ -4,7 +4,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from gradschool.files import open_file, parse_json
+from gradschool.files import open_file
+from gradschool.json_text import parse_json
 
 MAX_HEADER = 100 << 20  # bytes
 

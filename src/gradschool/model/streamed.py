@@ -1,6 +1,6 @@
 """The events of a streamed chat completion, put together to an answer without reasoning."""
 
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.model.dialect import MAX_MESSAGE, has_message, refusal_of
 from gradschool.model.finish_reasons import broken_off, refused_with, stop_of, withheld_by
 from gradschool.model.received import MAX_REPLY

@@ -1,6 +1,7 @@
 """The evidence in a packaged specialist: its test questions, how they are scored, and its answers."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,28 @@ from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import is_inside, list_of, read_json, read_rows
-from gradschool.package.manifest import EVIDENCE, INCUMBENT_FILE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
+from gradschool.package.manifest import (
+    EVIDENCE,
+    INCUMBENT_FILE,
+    QUESTIONS,
+    RESULTS_FILE,
+    TEST_FILE,
+    Manifest,
+    specialist_folder,
+)
 from gradschool.records import Example, RungResult, Scored
 from gradschool.run import FIT_TEXTS
-from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.saved_job import JOB_FILE, is_own_run, read_saved_job
 from gradschool.score.incumbent import Now
-from gradschool.score.metrics import files_of
+from gradschool.score.metrics import files_of, trust_code
+from gradschool.score.time_limit import fitting_within
 from gradschool.settings import Goal
+from gradschool.trust import is_trusted_code, remember_code
+
+ALLOW_FIT = (
+    "if you trust whoever made the specialist, add --trust-code, which lets this fit take its time. "
+    "In the run that you climbed it in, that is not needed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +64,46 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     on this machine; DamagedError if the evidence cannot be read.
     """
     place = folder / EVIDENCE
-    if not (place / QUESTIONS).exists():
+    examples, rows = packaged_questions(folder), read_rows(place / TEST_FILE, Scored)
+    goal = read_saved_job(place / JOB_FILE).settings.goal
+    results = _results(folder)
+    measure = packaged_measure(folder, goal, examples)
+    level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
+    return Evidence(goal, measure, examples, rows, results, level, read_incumbent(place, manifest))
+
+
+def packaged_questions(folder: Path) -> list[Example]:
+    """The test questions in the evidence of a specialist, with their answers; raises UsageError if it holds none."""
+    if not (folder / EVIDENCE / QUESTIONS).exists():
         raise UsageError(
             f"{folder} does not hold its test questions.",
             "An earlier version packed it; without the questions no export can be tested.",
             "climb again.",
         )
-    job = read_saved_job(place / JOB_FILE)
-    goal = job.settings.goal
-    results = _results(folder)
-    examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / TEST_FILE, Scored)
+    return read_rows(folder / EVIDENCE / QUESTIONS, Example)
+
+
+def packaged_measure(folder: Path, goal: Goal, examples: Sequence[Example]) -> Measure:
+    """How a specialist is scored; `examples` are all that it is scored on.
+
+    The fit of its metric has a limit of time and size, unless the specialist is in a run that the user began, or the
+    user has allowed that. Raises ResourceError beyond it, and the errors of `demand_files` and `measure_of`.
+    """
+    place, record = folder / EVIDENCE, folder.resolve().parent / JOB_FILE
     demand_files(goal, place)
-    measure = measure_of(goal, place, examples, place / FIT_TEXTS)
-    level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
-    return Evidence(goal, measure, examples, rows, results, level, read_incumbent(place, manifest))
+    texts = place / FIT_TEXTS
+    own = record.is_file() and is_own_run(record)
+    limited = not own and texts.is_file() and not is_trusted_code(texts)
+    with fitting_within(ALLOW_FIT) if limited else nullcontext():
+        return measure_of(goal, place, examples, texts)
+
+
+def trust_packaged_code(path: Path) -> None:
+    """Remember that the user allows the metrics of a specialist: their code to run, and their fit to take its time."""
+    place = specialist_folder(path) / EVIDENCE
+    trust_code(read_saved_job(place / JOB_FILE).settings.goal, place)
+    if (place / FIT_TEXTS).is_file():
+        remember_code(place / FIT_TEXTS)
 
 
 def read_incumbent(evidence: Path, manifest: Manifest) -> Now | None:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.file_names import FileName
-from gradschool.files import hash_tree, parse_toml, read_file, refuse_links, sha256_of, write_text
+from gradschool.files import hash_tree, read_file, refuse_links, sha256_of, write_text
+from gradschool.json_text import parse_toml
 from gradschool.model.folders import refusal
 from gradschool.model.ollama import ollama_name
 from gradschool.model.places import without_place

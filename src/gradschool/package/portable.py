@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gradschool.files import each_text, is_inside, read_json, read_lines, write_json, write_lines
+from gradschool.files import is_inside, read_json, read_lines, write_json, write_lines
 from gradschool.ground.index import name_embedder
 from gradschool.job import Job
+from gradschool.json_text import each_text
 from gradschool.model.adapter import name_base
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.loading import PLACES

@@ -165,10 +165,10 @@ def _target(folder: Path, name: str) -> Path | None:
 def _copy(member: Member, target: Path, left: int, limit: int, unpacked: Unpacked) -> int:
     """Write an entry; returns its bytes. The sizes that an archive declares are not trusted."""
     assert member.file
-    if target.exists():
-        unpacked.left_out.append((member.name, "a second file of that name in its archive"))
-        return 0
     try:
+        if target.exists():
+            unpacked.left_out.append((member.name, "a second file of that name in its archive"))
+            return 0
         target.parent.mkdir(parents=True, exist_ok=True)
         out = target.open("xb")
     except OSError as error:  # a file in the place of a folder, or a name that is too long

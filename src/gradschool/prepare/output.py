@@ -9,7 +9,7 @@ from typing import Any
 
 from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines

@@ -16,7 +16,7 @@ from gradschool.data.documents import TEXT_SUFFIXES
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.data.numbered import is_named, is_numbered
 from gradschool.errors import DataError
-from gradschool.files import read_file
+from gradschool.files import is_inside, read_file
 from gradschool.prepare.archives import OFFICE, is_archive, unpack
 from gradschool.prepare.transcripts.captions import NO_SPEAKERS, has_speakers, is_captions
 from gradschool.prepare.transcripts.read import is_transcript
@@ -137,7 +137,20 @@ def _files(source: Path, base: str, skipped: list[tuple[str, str]]) -> Iterator[
             skipped.append((f"{base}/{Path(folder, linked).relative_to(source).as_posix()}", "a link to a folder"))
         for name in sorted(names):
             if not name.startswith(".") and not _maildir_index(folder, name):
-                yield f"{base}/{Path(folder, name).relative_to(source).as_posix()}", Path(folder, name)
+                path = Path(folder, name)
+                shown = f"{base}/{path.relative_to(source).as_posix()}"
+                if _leaves(path, source):
+                    skipped.append((shown, "a link to a file elsewhere; give that file as a source, if it is yours"))
+                else:
+                    yield shown, path
+
+
+def _leaves(path: Path, source: Path) -> bool:
+    """Whether a link leads out of a folder: whoever made the folder could choose any file of whoever prepares it."""
+    try:
+        return path.is_symlink() and path.exists() and not is_inside(path, source)
+    except OSError:  # a link to itself, which is reported when it is read
+        return False
 
 
 def _is_searched(folder: str, name: str) -> bool:

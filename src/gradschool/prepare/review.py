@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from gradschool.errors import DataError, nearest
-from gradschool.files import open_file, parse_json
+from gradschool.files import open_file
+from gradschool.json_text import parse_json
 from gradschool.prepare.draft import Asking, Draft
 from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message

@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
 from gradschool.data.normalize import compose
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed

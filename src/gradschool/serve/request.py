@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from gradschool.errors import nearest
-from gradschool.files import parse_json
+from gradschool.json_text import parse_json
 from gradschool.reasoning import PARTS
 from gradschool.records import Constraint, Conversation, Decoding, Message
 from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradschool.data.encoding import Unreadable, open_text
 from gradschool.errors import DataError
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.prepare.chats.assistants import RATED_BAD, ROLES, dialogue_of, is_bad, without_thoughts
 from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, objects, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn

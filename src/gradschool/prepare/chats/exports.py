@@ -11,7 +11,7 @@ from gradschool.data.encoding import Unreadable, open_text
 from gradschool.data.parse import container
 from gradschool.data.tables import Row
 from gradschool.errors import DataError
-from gradschool.files import parse_any_json
+from gradschool.json_text import parse_any_json
 from gradschool.prepare.chats.assistants import claude, is_claude, is_open_webui, open_webui
 from gradschool.prepare.chats.chatgpt import chatgpt_export, is_chatgpt, is_feedback
 from gradschool.prepare.chats.discord import discord, is_discord
