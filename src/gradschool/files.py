@@ -248,7 +248,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:
     """Read the JSON lines of a file as values of a type; raises DamagedError, with `fix`, for one that is not."""
     try:
-        one = _adapter(kind)
+        wanted: Any = kind  # a type can be hashed, which mypy does not see
+        one: TypeAdapter[T] = _adapter(wanted)
         return [one.validate_python(value) for value in each_value(path)]  # one by one: the first wrong one ends it
     except (ValueError, OSError) as error:
         raise DamagedError(f"{path} cannot be read.", reason_of(error), fix) from error
