@@ -6,11 +6,12 @@ Recall: each of 100 real questions of banking77 is planted again, changed, among
 Longer questions are the beginnings of passages of fairytaleqa.
 Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
 test questions of banking77 are looked up among sketches of its training questions, and training questions that were
-changed. Time: seconds of processor time for generated questions; `--earlier` names the folder `src` of an earlier
-version, which is timed in the same run. Parts that are not named keep their results. Writes
-bench/results/near_duplicates.json.
+changed. Time: seconds of processor time for generated questions, and the peak memory of the process with its examples;
+`--earlier` names the folder `src` of an earlier version, which is measured in the same run. Parts that are not named
+keep their results. Writes bench/results/near_duplicates.json.
 """
 
+import json
 import os
 import random
 import string
@@ -60,7 +61,7 @@ SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.j
         "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip
 
 TIMED = """
-import random, sys, time
+import json, random, resource, sys, time
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.records import Example, Message, Source
 sys.path.insert(0, sys.argv[4])
@@ -73,7 +74,9 @@ for number, row in enumerate(rows(int(sys.argv[1]), {})):
     examples.append(Example(f"e{number}", messages, f"e{number}", Source("rows", number)))
 began = time.process_time()
 near_duplicates(examples, 0.8)
-print(time.process_time() - began)
+seconds = time.process_time() - began
+kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"seconds": round(seconds, 1), "gigabytes": round(kilobytes / 1e6, 2)}))
 """
 
 
@@ -244,25 +247,27 @@ def recognized(train: Sequence[Example], test: Sequence[Example]) -> dict[str, A
     return result
 
 
-def seconds(rows: int, low: int, high: int, source: Path) -> float:
-    """Processor seconds that a version needs for generated questions of `low` to `high` words."""
+def cost(rows: int, low: int, high: int, source: Path) -> dict[str, float]:
+    """Processor seconds and peak memory that a version needs for generated questions of `low` to `high` words."""
     root = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", TIMED, *map(str, (rows, low, high)), root]
     run = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
     )
-    return round(float(run.stdout), 1)
+    measured: dict[str, float] = json.loads(run.stdout)
+    return measured
 
 
-def times(earlier: str) -> dict[str, Any]:
-    """Processor seconds by number and length of questions, for this version and an earlier one."""
+def costs(earlier: str) -> dict[str, Any]:
+    """Processor seconds and peak memory by number and length of questions, for this version and an earlier one."""
     result: dict[str, Any] = {}
     for low, high in ((5, 9), (20, 80)):
         for rows in ROWS:
-            row = {"now": seconds(rows, low, high, Path(__file__).parents[1] / "src")}
+            now = cost(rows, low, high, Path(__file__).parents[1] / "src")
+            row: dict[str, Any] = {"now": now}
             if earlier:
-                row["earlier"] = seconds(rows, low, high, Path(earlier).resolve())
-                row["ratio"] = round(row["now"] / row["earlier"], 2)
+                row["earlier"] = cost(rows, low, high, Path(earlier).resolve())
+                row["ratio of seconds"] = round(now["seconds"] / row["earlier"]["seconds"], 2)
             result[f"{rows:,} questions of {low} to {high} words"] = row
             print(rows, low, high, row, flush=True)
     return result
@@ -290,7 +295,7 @@ def main() -> None:
         "precision on banking77": lambda: precision(train),
         "sketches": lambda: recognized(train, test),
         "units": all_units,
-        "processor seconds": lambda: times(options.earlier),
+        "processor seconds": lambda: costs(options.earlier),
     }
     if unknown := set(options.part) - set(parts):
         parser.error(f"unknown parts: {', '.join(sorted(unknown))}; known are {', '.join(parts)}")
