@@ -6,11 +6,13 @@ Recall: each of 100 real questions of banking77 is planted again, changed, among
 Longer questions are the beginnings of passages of fairytaleqa.
 Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
 test questions of banking77 are looked up among sketches of its training questions, and training questions that were
-changed. Time: seconds of processor time for generated questions; `--earlier` names the folder `src` of an earlier
-version, which is timed in the same run. Parts that are not named keep their results. Writes
-bench/results/near_duplicates.json.
+changed. Time: seconds of processor time for generated questions of words by Zipf's law, of which 2 % are copies and 2 %
+differ in a word, and the peak memory of the process with its examples;
+`--earlier` names the folder `src` of an earlier version, which is measured in the same run. Parts that are not named
+keep their results. Writes bench/results/near_duplicates.json.
 """
 
+import json
 import os
 import random
 import string
@@ -60,20 +62,33 @@ SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.j
         "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip
 
 TIMED = """
-import random, sys, time
+import json, resource, sys, time
+import numpy as np
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.records import Example, Message, Source
-sys.path.insert(0, sys.argv[4])
-from bench.prepare_scale import rows
-chance, examples = random.Random(4), []
-for number, row in enumerate(rows(int(sys.argv[1]), {})):
-    asked = " ".join(row["prompt"].split()[: chance.randint(int(sys.argv[2]), int(sys.argv[3]))])
-    answer = f"label {chance.randrange(77)}" if int(sys.argv[3]) < 20 else row["completion"]
-    messages = (Message("user", asked), Message("assistant", answer))
+rows, low, high, labels = map(int, sys.argv[1:])
+draw = np.random.default_rng(4)
+count = 40_000
+known = ["".join("bdfgklmnprstvz"[number // 14**k % 14] + "aeiou"[number // 5**k % 5] for k in range(2 + number % 3))
+         for number in range(count)]
+chances = 1 / (np.arange(count) + 10)  # of words: roughly Zipf's law
+lengths = draw.integers(low, high + 1, rows)
+drawn = np.searchsorted(np.cumsum(chances / chances.sum()), draw.random(lengths.sum())).clip(max=count - 1).tolist()
+ends, kind = np.cumsum(lengths).tolist(), draw.random(rows).tolist()
+examples, words = [], []
+for number, (end, length) in enumerate(zip(ends, lengths.tolist())):
+    if kind[number] > 0.04 or not words:
+        words = [known[place] for place in drawn[end - length : end]]
+    elif kind[number] > 0.02:  # as the question before, but for a word; else a copy of it
+        words = [*words[:-1], known[drawn[end - 1]]]
+    messages = (Message("user", " ".join(words)), Message("assistant", f"answer {draw.integers(labels)}"))
     examples.append(Example(f"e{number}", messages, f"e{number}", Source("rows", number)))
+del drawn
 began = time.process_time()
 near_duplicates(examples, 0.8)
-print(time.process_time() - began)
+seconds = time.process_time() - began
+kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"seconds": round(seconds, 1), "gigabytes": round(kilobytes / 1e6, 2)}))
 """
 
 
@@ -244,25 +259,27 @@ def recognized(train: Sequence[Example], test: Sequence[Example]) -> dict[str, A
     return result
 
 
-def seconds(rows: int, low: int, high: int, source: Path) -> float:
-    """Processor seconds that a version needs for generated questions of `low` to `high` words."""
-    root = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", TIMED, *map(str, (rows, low, high)), root]
+def cost(rows: int, low: int, high: int, source: Path) -> dict[str, float]:
+    """Processor seconds and peak memory that a version needs for generated questions of `low` to `high` words."""
+    labels = 77 if high < 20 else rows  # short questions are classified
+    command = [sys.executable, "-c", TIMED, *map(str, (rows, low, high, labels))]
     run = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
     )
-    return round(float(run.stdout), 1)
+    measured: dict[str, float] = json.loads(run.stdout)
+    return measured
 
 
-def times(earlier: str) -> dict[str, Any]:
-    """Processor seconds by number and length of questions, for this version and an earlier one."""
+def costs(earlier: str) -> dict[str, Any]:
+    """Processor seconds and peak memory by number and length of questions, for this version and an earlier one."""
     result: dict[str, Any] = {}
     for low, high in ((5, 9), (20, 80)):
         for rows in ROWS:
-            row = {"now": seconds(rows, low, high, Path(__file__).parents[1] / "src")}
+            now = cost(rows, low, high, Path(__file__).parents[1] / "src")
+            row: dict[str, Any] = {"now": now}
             if earlier:
-                row["earlier"] = seconds(rows, low, high, Path(earlier).resolve())
-                row["ratio"] = round(row["now"] / row["earlier"], 2)
+                row["earlier"] = cost(rows, low, high, Path(earlier).resolve())
+                row["ratio of seconds"] = round(now["seconds"] / row["earlier"]["seconds"], 2)
             result[f"{rows:,} questions of {low} to {high} words"] = row
             print(rows, low, high, row, flush=True)
     return result
@@ -290,7 +307,7 @@ def main() -> None:
         "precision on banking77": lambda: precision(train),
         "sketches": lambda: recognized(train, test),
         "units": all_units,
-        "processor seconds": lambda: times(options.earlier),
+        "processor seconds": lambda: costs(options.earlier),
     }
     if unknown := set(options.part) - set(parts):
         parser.error(f"unknown parts: {', '.join(sorted(unknown))}; known are {', '.join(parts)}")

@@ -71,7 +71,8 @@ def main(data: str, only: str = "") -> None:
             continue
         result[name] = measured(author)
         print(name, json.dumps(result[name], indent=1))
-        write_json(RESULT, result | {"data": _hashes(data), "environment": asdict(environment())})
+        hashes = result.get("data", {}) | _hashes(data)  # those of an author that is not measured again stay
+        write_json(RESULT, result | {"data": hashes, "environment": asdict(environment())})
 
 
 def _hashes(data: str) -> dict[str, str]:

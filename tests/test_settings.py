@@ -143,6 +143,7 @@ BAD: list[tuple[str, Any]] = [
     ("goal.pass_mark", 0),
     ("goal.pass_mark", float("nan")),
     ("goal.error_budget", 0.5),
+    ("goal.error_budget", 1e-10),
     ("split.test_share", 1),
     ("prompt.shots", [-1]),
     ("prompt.shots", []),

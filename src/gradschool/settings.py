@@ -128,7 +128,7 @@ class Goal(Section):
     rules: tuple[Rule, ...] = Field((), description="rules to check: [[goal.rules]] with name, kind, value")
     error_budget: float = Field(
         0.05,
-        gt=0,
+        ge=1e-9,
         lt=0.5,
         description="probability that a climb passes a specialist whose true score is below what the goal asks for",
     )

@@ -13,12 +13,13 @@ from finish import finish
 from gradschool.data import ledger
 from gradschool.data.asked_before import hashed
 from gradschool.data.ledger import LEDGER, NAME, claim, expected_use, settle, times, warning
-from gradschool.data.proof import part_of_later_climb
+from gradschool.data.proof import Looks, levels_of, part_of_later_climb
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import disk_errors, write_lines
 from gradschool.job import Job
 from gradschool.records import Example, Message, Note, Source, Use
 from gradschool.run import Run
+from gradschool.score.stats import bounds
 from gradschool.settings import Settings
 
 BACK = """
@@ -123,6 +124,17 @@ def test_without_any_error_budget_there_is_no_climb(tmp_path: Path) -> None:
         for n in range(99):
             claimed(many / f"lots-{n}", examples(0, 50))
     assert n == 30
+
+
+def test_the_least_budget_of_a_climb_still_gives_bounds(tmp_path: Path) -> None:
+    budget, n = 1.0, 0
+    with pytest.raises(DataError, match="Nothing is left"):
+        for n in range(99):
+            budget = finish(claim(started(tmp_path / f"lots-{n}"), examples(0, 50), 1e-9))[0].budget
+    assert n < 9 and Looks(budget, 4).level < 1
+    least = levels_of(Looks(budget, 4).level).share
+    [low, high] = (bounds(values, list("abcd"), least) for values in ([0.1, 0.4, 0.2, 0.3], [0.9, 0.6, 0.8, 0.7]))
+    assert 0 < low.low < 0.001 and low.low == pytest.approx(1 - high.high)
 
 
 @pytest.mark.parametrize(("kept", "climb"), [(50, 2), (25, 2), (5, 2), (4, 1), (0, 1)])

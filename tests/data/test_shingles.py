@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradschool.data.shingles import Grams, by_key, signatures
+from gradschool.data.shingles import PART, Grams, by_key, distinct, signatures
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5_000])
@@ -24,3 +24,32 @@ def test_signatures_have_a_row_for_each_text() -> None:
     assert signatures(grams, 16, 1).shape == (2, 16)
     assert (signatures(grams, 16, 1)[0] == signatures(alike, 16, 1)[0]).all()
     assert signatures(Grams.of(np.zeros(0, dtype=np.uint64), []), 16, 1).shape == (0, 16)
+
+
+@pytest.mark.parametrize("shared, others", [(30, 15), (9, 1), (5, 0), (0, 8)])
+def test_signatures_are_equal_as_often_as_the_sets_are_similar(shared: int, others: int) -> None:
+    pairs, hashes = 400, 128
+    draw = np.random.default_rng(2)
+    common = np.repeat(draw.integers(0, 2**63, (pairs, shared), dtype=np.uint64), 2, axis=0)
+    own = draw.integers(0, 2**63, (2 * pairs, others), dtype=np.uint64)
+    texts = np.concatenate((common, own), axis=1)
+    rows = signatures(Grams.of(texts.ravel(), [shared + others] * len(texts)), hashes, 1)
+    equal = (rows[::2] == rows[1::2]).mean(axis=1)
+    similarity = shared / (shared + 2 * others)
+    # Of independent hash functions, as the number of bands assumes.
+    assert equal.mean() == pytest.approx(similarity, abs=0.01)
+    assert equal.std() == pytest.approx((similarity * (1 - similarity) / hashes) ** 0.5, rel=0.15)
+
+
+def test_signatures_do_not_depend_on_what_they_are_computed_with() -> None:
+    counts = [1, PART - 1, 3, PART + 5, 2]
+    flat = np.random.default_rng(3).integers(0, 2**63, sum(counts), dtype=np.uint64)
+    together, start = signatures(Grams.of(flat, counts), 4, 1), 0
+    for row, count in zip(together, counts, strict=True):
+        assert (signatures(Grams.of(flat[start : start + count], [count]), 4, 1)[0] == row).all()
+        start += count
+
+
+@pytest.mark.parametrize("numbers", [[], [3], [-5, 7, -5, 0, 7, 7], [0, 0]])
+def test_distinct_numbers_are_sorted(numbers: list[int]) -> None:
+    assert distinct(np.array(numbers, dtype=np.int64)).tolist() == sorted(set(numbers))

@@ -98,6 +98,12 @@ def test_a_token_of_probability_zero_has_a_lowest_value() -> None:
     assert math.isfinite(found.log_prob)
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_an_integer_of_any_length_is_read_or_ignored(number: int) -> None:
+    found = likelihoods_in({"logprobs": {"content": [token("blue", number)]}}, "blue")
+    assert [one.log_prob for one in found] == ([] if number > 0 else [-1e4])
+
+
 KEYS = ["content", "token", "logprob", "top_logprobs", "tokens", "token_logprobs"]
 ANY = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),

@@ -1,5 +1,6 @@
 """A specialist that abstains: its score is that of the answers it gives, and both claims hold together."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -100,6 +101,18 @@ def test_a_threshold_never_lies_on_a_signal_and_equal_ones_stay_together() -> No
     found = thresholds(rows, "sure")
     assert [(count, total) for _, count, total in found] == [(1, 1.0), (3, 3.0), (5, 3.0)]
     assert [value for value, _, _ in found] == pytest.approx([0.75, 0.4, -0.8])
+
+
+@pytest.mark.parametrize("sure", [math.nan, math.inf, -math.inf])
+def test_a_signal_that_is_no_finite_number_is_none(sure: float) -> None:
+    known = [row(n, float(n > 9), 0.2 + 0.1 * n) for n in range(40)]
+    odd = [row(40 + n, 1.0, sure) for n in range(20)]
+    for rows in ([*known, *odd], [*odd, *known], [one for pair in zip(odd, known, strict=False) for one in pair]):
+        found = thresholds(rows, "sure")
+        assert all(math.isfinite(value) for value, _, _ in found)
+        assert found[-1][1] == sum(one in known for one in rows)
+        assert not any(keeps(Abstention("sure", value, ""), odd[0].answer) for value, _, _ in found)
+    assert thresholds(odd, "sure") == []
 
 
 def test_the_curve_falls_from_the_surest_answer_to_all() -> None:

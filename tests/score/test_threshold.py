@@ -84,6 +84,10 @@ def test_the_chance_is_that_of_scipys_beta_binomial(number: int, right: float, w
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_fraction_of_nearly_all_is_not_called_all() -> None:
+    assert "that 99.9% of the questions are answered" in in_advance(Look(60, 0.9875, 0.8, 0.999))
+
+
 def test_what_must_be_seen_is_said_in_advance() -> None:
     said = in_advance(LOOK)
     fraction = int(said.partition("% of the test")[0].rpartition(" ")[2]) / 100

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from gradschool.data.shingles import BLOCK, Grams, Hashes, ngrams
+from gradschool.data.components import Nodes
+from gradschool.data.shingles import BLOCK, Grams, Hashes, by_key, ngrams
 from gradschool.data.short_texts import Corpus, Limits, Links, numbers_in
 
 SIZE = 3  # words of a gram by which a text is found
@@ -58,25 +58,33 @@ def _candidates(corpus: Corpus) -> Links:
     """Pairs of a short text and a text with at least half of its registered grams."""
     count = len(corpus.texts)
     names, owners, found, holders = _grams(corpus)
-    first, end = names.searchsorted(found, "left"), names.searchsorted(found, "right")
-    # A gram counts once for each text.
-    first, holders = np.divmod(np.unique((first * count + holders)[end > first]), count)
-    end = names.searchsorted(names[first], "right") if len(names) else first
-    usable = (end - first <= MAX_OWNERS) & (np.bincount(first, minlength=1)[first] <= MAX_HOLDERS)
-    first, end, holders = first[usable], end[usable], holders[usable]
-    lengths = end - first
-    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)
-    codes, shared = np.unique(owners[places] * count + np.repeat(holders, lengths), return_counts=True)
+    order, ordered = by_key(np.concatenate((names, found)))  # of one gram, first where it is registered
+    gram = np.cumsum(np.diff(ordered, prepend=ordered[:1]) != 0)
+    is_name = order < len(names)
+    registered, starts = np.bincount(gram, weights=is_name).astype(np.int64), _starts(gram)
+    gram, holder = gram[~is_name], holders[order[~is_name] - len(names)]
+    once = (np.diff(gram, prepend=-1) != 0) | (np.diff(holder, prepend=-1) != 0)  # a gram counts once for each text
+    gram, holder = gram[once], holder[once]
+    usable = (registered[gram] <= MAX_OWNERS) & (np.bincount(gram, minlength=1)[gram] <= MAX_HOLDERS)
+    gram, holder = gram[usable], holder[usable]
+    lengths = registered[gram]
+    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths - starts[gram], lengths)
+    codes, shared = np.unique(owners[order[places]] * count + np.repeat(holder, lengths), return_counts=True)
     short, long = np.divmod(codes, count)
     own = short == long
-    registered = np.zeros(count, dtype=np.int64)
-    registered[short[own]] = shared[own]
-    enough = ~own & (shared >= FOUND * registered[short])
+    all_shared = np.zeros(count, dtype=np.int64)
+    all_shared[short[own]] = shared[own]
+    enough = ~own & (shared >= FOUND * all_shared[short])
     return np.column_stack((short[enough], long[enough]))
 
 
-def _grams(corpus: Corpus) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, npt.NDArray[np.int64]]:
-    """The registered grams, sorted, with the short text of each; and where grams like these occur."""
+def _starts(gram: Nodes) -> Nodes:
+    """The first place of each of the ascending numbers 0, 1, …"""
+    return np.flatnonzero(np.diff(gram, prepend=-1))
+
+
+def _grams(corpus: Corpus) -> tuple[Hashes, Nodes, Hashes, Nodes]:
+    """The registered grams with the short text of each, and where grams like these occur, by ascending text."""
     table = np.zeros(1 << TABLE, dtype=np.uint8)
     names, owners = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
     for start, grams in _blocks(corpus):
@@ -87,16 +95,14 @@ def _grams(corpus: Corpus) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, npt.N
         owners.append(np.flatnonzero(short)[chosen.owners[first]] + start)
         for bit, shift in enumerate(SHIFTS):
             table[_places(names[-1], shift)] |= np.uint8(1 << bit)
-    found, holders = [], []
+    found, holders = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
     for start, grams in _blocks(corpus):
         known = grams
         for bit, shift in enumerate(SHIFTS):
             known = known.where(table[_places(known.flat, shift)] & np.uint8(1 << bit) != 0)
         found.append(known.flat)
         holders.append(known.owners + start)
-    name, owner = np.concatenate(names), np.concatenate(owners)
-    order = np.lexsort((owner, name))
-    return name[order], owner[order], np.concatenate(found), np.concatenate(holders)
+    return np.concatenate(names), np.concatenate(owners), np.concatenate(found), np.concatenate(holders)
 
 
 def _places(grams: Hashes, shift: int) -> Hashes:

@@ -19,7 +19,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gradschool.data.asked_before import SKETCHES, asked_again, hashed, sketched
-from gradschool.data.proof import part_of_later_climb
+from gradschool.data.proof import MIN_BUDGET, part_of_later_climb
 from gradschool.durable import sync
 from gradschool.errors import DamagedError, DataError, ResourceError
 from gradschool.files import append_line, each_line, read_rows
@@ -31,7 +31,6 @@ from gradschool.values import Fraction
 
 LEDGER = "ledger.jsonl"
 SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
-MIN_PART = 1e-9  # of an error budget, that a climb needs: bounds with a confidence of 1 do not exist
 BEGIN = b'{"id": "'  # of every line
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
@@ -148,15 +147,14 @@ def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float)
     runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
     earlier = [one for one in runs.values() if _is_same_test(test, one)]
     used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
-    part = part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
-    if part < MIN_PART:
+    budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
+    if budget < MIN_BUDGET:
         raise DataError(
             f"Nothing is left of the error budget of this test set: {len(earlier)} climbs were made on it.",
             "Those that have not ended count in full.",
             "test on new examples: add some, or take them from the training examples with `--fresh-test`. If another "
             "climb on it is running, wait for it, and continue this one with --resume.",
         )
-    budget = error_budget * part
     return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
 
 

@@ -6,6 +6,9 @@ With n of n answers right, the lower bound with error a is a^(1/n).
 import math
 from dataclasses import dataclass
 
+# Of errors, for the looks of a climb together: the bounds of a tenth of it are still computed exactly. Bounds with a
+# confidence of 1 do not exist.
+MIN_BUDGET = 5e-11
 VALIDATION_LEVEL = 0.95  # confidence of the upper bound of a validation score that excludes a pass
 SCORE_PART = (
     0.8  # of the error of a look at a specialist that may abstain; the score needs more examples than the share

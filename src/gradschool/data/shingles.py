@@ -12,6 +12,7 @@ from rensa import RMinHash
 from gradschool.data.normalize import normalized_words
 
 BLOCK = 4_000  # texts hashed together
+PART = 1 << 16  # grams whose hashes fit into the cache of a processor core
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits spread evenly (2^64 over the golden ratio)
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
@@ -138,11 +139,32 @@ def polynomial(hashes: Hashes, size: int) -> Hashes:
 
 
 def signatures(grams: Grams, hashes: int, seed: int) -> npt.NDArray[np.uint32]:
-    """MinHash signatures of the grams of texts, of shape (texts, hashes)."""
-    offsets = grams.offsets.astype(np.uint64)
-    rows = RMinHash.digest_matrix_from_flat_token_hashes(grams.flat, offsets, hashes, seed).to_rows()
-    texts = len(offsets) - 1
-    return np.fromiter(chain.from_iterable(rows), dtype=np.uint32, count=texts * hashes).reshape(texts, hashes)
+    """MinHash signatures of the grams of texts, of shape (texts, hashes); every text must have a gram.
+
+    The hash functions are linear permutations (Bohman, Cooper and Frieze 2000, "Min-Wise Independent Linear
+    Permutations"): for 32 mixed bits x of a gram, a x mod 2^32 with all bits of b flipped.
+    """
+    texts, ends = len(grams.offsets) - 1, grams.offsets
+    factors, flips = _drawn(2 * hashes, seed).reshape(2, hashes)
+    rows = np.zeros((texts, hashes), dtype=np.uint32)
+    cuts = [*np.unique(np.searchsorted(ends[:-1], np.arange(0, ends[-1], PART))).tolist(), texts]
+    for start, end in pairwise(cuts):
+        values = _upper(grams.flat[ends[start] : ends[end]])
+        hashed, firsts = np.empty_like(values), ends[start:end] - ends[start]
+        for function, (factor, flip) in enumerate(zip(factors | np.uint32(1), flips, strict=True)):
+            np.bitwise_xor(np.multiply(values, factor, out=hashed), flip, out=hashed)
+            rows[start:end, function] = np.minimum.reduceat(hashed, firsts)
+    return rows
+
+
+def _drawn(count: int, seed: int) -> npt.NDArray[np.uint32]:
+    """Random numbers, the same on every machine."""
+    return _upper(mix(np.arange(1, count + 1, dtype=np.uint64) * MULTIPLIER ^ np.uint64(seed)))
+
+
+def _upper(hashes: Hashes) -> npt.NDArray[np.uint32]:
+    """The upper bits of mixed hashes."""
+    return (mix(hashes) >> np.uint64(32)).astype(np.uint32)
 
 
 def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
@@ -152,6 +174,12 @@ def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
     for column in range(columns.shape[2]):
         keys = keys * MULTIPLIER + columns[:, :, column]
     return keys
+
+
+def distinct(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The different numbers, sorted; faster than `np.unique` with its hash table, if most are different."""
+    ordered = np.sort(numbers)
+    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
 
 
 def by_key(keys: Hashes) -> tuple[npt.NDArray[np.int64], Hashes]:

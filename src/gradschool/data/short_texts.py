@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gradschool.data.char_grams import SIZE, char_grams
 from gradschool.data.normalize import normalize, normalized_words
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, by_key, signatures, words_of
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, by_key, distinct, signatures, words_of
 
 HASHES, BANDS, SEED = 80, 20, 2  # finds a pair with a Jaccard similarity of .6 with probability .94, of .7 with .996
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
@@ -187,7 +187,7 @@ class Index:
             if len(pairs):
                 codes = pairs.min(axis=1) * count + pairs.max(axis=1)
                 found.append(codes[self._estimates(codes, count) >= least])
-        codes = np.unique(np.concatenate(found))
+        codes = distinct(np.concatenate(found))
         return np.column_stack((self._numbers[codes // max(count, 1)], self._numbers[codes % max(count, 1)]))
 
     def _estimates(self, codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:

@@ -130,6 +130,6 @@ def _highest_mark(goal: Goal) -> float | None:
 def _highest_claim(goal: Goal) -> str:
     """What needs the most test examples, in words; empty for no goal."""
     if goal.pass_mark is not None and goal.pass_mark == _highest_mark(goal):
-        of = f" on {goal.min_answered:.0%} of the questions" if goal.min_answered is not None else ""
+        of = f" on {100 * goal.min_answered:.3g}% of the questions" if goal.min_answered is not None else ""
         return f"a pass mark of {goal.pass_mark:g}{of}"
     return f"a margin of {goal.margin:g} to the incumbent" if goal.incumbent is not None else ""

@@ -1,6 +1,5 @@
 """The log-probabilities in the reply of a chat completion, in the forms in which servers send them."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,9 +62,9 @@ def _likelihood(token: str, value: Any, tops: Mapping[str, Any]) -> Likelihood:
 
 def _number(value: Any) -> float:
     """A log-probability; raises ValueError for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value > 1e-3:
-        raise ValueError(f"{value!r} is not a log-probability")
-    return max(LEAST, float(value))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value <= 1e-3:
+        raise ValueError(f"{str(value)[:20]} is not a log-probability")
+    return float(max(LEAST, value))  # an integer in JSON may be too large for a float
 
 
 def not_reported(address: str, why: str) -> RemoteError:

@@ -25,7 +25,7 @@ def in_plain_words(report: Report, coverage: Coverage, settles: str) -> str:
             f"pass mark of {report.pass_mark:g}."
         )
     few = verdict(coverage.share.interval, coverage.min_share)
-    wanted = f"at least {coverage.min_share:.0%} of the questions must be answered"
+    wanted = f"at least {100 * coverage.min_share:.3g}% of the questions must be answered"
     if report.verdict == "failed":
         why = f"{wanted}, and it is proven to answer fewer" if few == "failed" else "it is proven to stay below that"
         return f"Do not use it: {answers}; {scored}. For other questions of this kind, {why}."

@@ -8,6 +8,7 @@ confidence (Bonferroni).
 Source: El-Yaniv & Wiener (2010), "On the Foundations of Noise-free Selective Classification", JMLR 11.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +27,14 @@ def keeps(abstention: Abstention, answer: Answer) -> bool:
     """Whether an answer is sure enough to be given; a failure of the engine is not an answer."""
     if answer.failure is not None or answer.stop == "error":
         return False
-    return answer.signals.get(abstention.signal, float("-inf")) >= abstention.threshold
+    sure = _sure(answer, abstention.signal)
+    return sure is not None and sure >= abstention.threshold
+
+
+def _sure(answer: Answer, signal: str) -> float | None:
+    """The signal of an answer; None if it is unknown or no finite number, which has no place among others."""
+    value = answer.signals.get(signal, math.nan)
+    return value if math.isfinite(value) else None
 
 
 def given(answer: Answer, abstention: Abstention) -> Answer:
@@ -95,9 +103,8 @@ def thresholds(rows: Sequence[Scored], signal: str) -> list[tuple[float, int, fl
 
     It lies in the middle between two signals, so that rounding does not move an answer across it.
     """
-    sure = sorted(
-        ((row.answer.signals[signal], row.value) for row in rows if signal in row.answer.signals), reverse=True
-    )
+    known = ((_sure(row.answer, signal), row.value) for row in rows)
+    sure = sorted(((value, score) for value, score in known if value is not None), reverse=True)
     found, total = [], 0.0
     for count, (value, score) in enumerate(sure, 1):
         total += score

@@ -58,16 +58,16 @@ def choose(rows: Sequence[Scored], look: Look, text: str | None = None) -> Abste
 
 def in_advance(look: Look) -> str:
     """What must be seen on the test set to prove both claims, before anything is answered."""
-    levels = levels_of(look.level)
+    levels, least = levels_of(look.level), f"{100 * look.min_share:.3g}%"
     enough = _needed(look.groups, look.min_share, levels.share)
     if enough > look.groups:
         return (
-            f"This test set cannot prove that {look.min_share:.0%} of the questions are answered, even if all are: "
-            "lower goal.min_answered, or give more examples."
+            f"This test set cannot prove that {least} of the questions are answered, even if all are: lower "
+            "goal.min_answered, or give more examples."
         )
     return (
-        f"To prove that {look.min_share:.0%} of the questions are answered, {enough / look.groups:.0%} of the test "
-        f"questions must be. With every one of these answers right, the test set proves a score of "
+        f"To prove that {least} of the questions are answered, {enough / look.groups:.0%} of the test questions must "
+        f"be. With every one of these answers right, the test set proves a score of "
         f"{provable(enough, levels.score):.3f}."
     )
 
