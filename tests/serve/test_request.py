@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gradschool.records import Decoding, Message
 from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.request import MAX_N, MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
 DEFAULT = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
@@ -95,12 +95,20 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"stop": "x" * (MAX_STOP + 1)}, "stop"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usages": True}}, "stream_options.include_usages"),
-        ({"n": 2}, "n"),
+        ({"n": MAX_N + 1}, "n"),
+        ({"n": -1}, "n"),
+        ({"n": True}, "n"),
+        ({"n": "2"}, "n"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"response_format": {"type": "grammar"}}, "response_format"),
         ({"response_format": "json_object"}, "response_format"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
-        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": "yes"}, "logprobs"),
+        ({"logprobs": 5}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": -1}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": [1]}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
         ({"top_k": 40}, "top_k"),
         ({"min_p": 0.05}, "min_p"),
         ({"top_n_sigma": 1.5}, "top_n_sigma"),

@@ -13,8 +13,8 @@ NOTHING: tuple[Any, ...] = (0, *EMPTY)
 # Fields that would change the answer, each with further values that change nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     # how many answers, and what is returned with them
-    "n": (1,), "best_of": (1,), "num_return_sequences": (1,), "echo": (), "suffix": (), "logprobs": (),
-    "top_logprobs": (), "prompt_logprobs": (), "n_probs": (), "modalities": (["text"],), "audio": (),
+    "best_of": (1,), "num_return_sequences": (1,), "echo": (), "suffix": (), "prompt_logprobs": (),
+    "n_probs": (), "modalities": (["text"],), "audio": (),
     # sampling
     "top_k": (-1,), "top_a": (), "min_p": (), "typical_p": (1,), "tfs_z": (1,), "xtc_probability": (),
     "top_n_sigma": (-1,), "smoothing_factor": (),
@@ -36,6 +36,9 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "continue_final_message": (), "truncate_prompt_tokens": (), "think": (), "enable_thinking": (),
     "thinking": (), "options": (), "params": (), "truncation": ("auto", "disabled"),
 }  # fmt: skip
+
+# Fields of chats that completions do not have, with further values that change nothing.
+CHAT_ONLY: dict[str, tuple[Any, ...]] = {"logprobs": (), "top_logprobs": ()}
 
 # Fields that ask for something only if they are false.
 TRUE_BY_DEFAULT = ("add_generation_prompt", "skip_special_tokens", "detokenize")
@@ -65,4 +68,5 @@ def is_unsupported(field: str, value: Any) -> bool:
         return any(one not in NOTHING for one in value.values())
     if field == "thinking" and isinstance(value, dict) and value:
         return value.get("type") != "disabled"
-    return field in UNSUPPORTED and value not in NOTHING and value not in UNSUPPORTED[field]
+    neutral = UNSUPPORTED.get(field, CHAT_ONLY.get(field))
+    return neutral is not None and value not in NOTHING and value not in neutral

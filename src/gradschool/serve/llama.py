@@ -7,10 +7,11 @@ import threading
 from gradschool.errors import GradschoolError
 from gradschool.model.llama_cpp import ANSWER_SECONDS
 from gradschool.model.llama_engine import LlamaEngine
-from gradschool.records import Conversation
-from gradschool.serve.http_errors import HTTPError
+from gradschool.records import Conversation, Decoding
+from gradschool.serve.http_errors import HTTPError, no_log_probs
+from gradschool.serve.llama_exchange import LlamaExchange
 from gradschool.serve.scheduler import AnswerStream, Prompt
-from gradschool.serve.upstream import LlamaExchange, UpstreamScheduler, address_of, client_of
+from gradschool.serve.upstream import UpstreamScheduler, address_of, client_of
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +33,12 @@ class LlamaScheduler:
         threading.Thread(target=self._watch, name="gradschool-llama", daemon=True).start()
 
     def _exchange(self, prompt: Prompt) -> LlamaExchange:
-        return LlamaExchange(self.engine.body(prompt.ids, prompt.decoding, prompt.adapter))
+        return LlamaExchange(self.engine.body(prompt.ids, prompt.decoding, prompt.adapter), prompt.top)
+
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raises HTTPError for an answer that is constrained: llama.cpp reports them as if it were not."""
+        if decoding.constraint:
+            raise no_log_probs("llama.cpp does not report those of an answer that is constrained.")
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt, and their ids."""

@@ -14,13 +14,23 @@ from gradschool.errors import nearest
 from gradschool.files import parse_json
 from gradschool.reasoning import PARTS
 from gradschool.records import Constraint, Conversation, Decoding, Message
-from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
+from gradschool.serve.fields import (
+    CHAT_ONLY,
+    EMPTY,
+    NOTHING,
+    TRUE_BY_DEFAULT,
+    UNSUPPORTED,
+    WITHOUT_EFFECT,
+    is_unsupported,
+)
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.response_format import constraint_of
+from gradschool.serve.scheduler import MAX_TOP
 
 MAX_STOPS = 16
 MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
 TEXT_PARTS = ("text", "input_text", "output_text")
+MAX_N = 16  # answers to one request
 NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
@@ -38,6 +48,8 @@ class CompletionRequest:
     stream: bool = False
     include_usage: bool = False
     constraint: Constraint | None = None
+    n: int = 1
+    top: int | None = None  # likeliest tokens with the log-probability of each token; None: no log-probabilities
 
     def decoding(self, default: Decoding) -> Decoding:
         """`default` with the changes of the request; a temperature without a seed draws a new seed."""
@@ -95,6 +107,11 @@ def _no_calls(value: Any) -> None:
 def _integer(value: Any) -> Any:
     """Clients without integers write 5 as 5.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _count(value: Any) -> Any:
+    """A number of which 0 asks for nothing."""
+    return _integer(value) if value else None
 
 
 def _flag(value: Any) -> Any:
@@ -164,6 +181,7 @@ class _Body(_Strict):
     stream: Annotated[bool | None, BeforeValidator(_flag)] = None
     stream_options: Annotated[_StreamOptions | None, BeforeValidator(_filled)] = None
     response_format: Annotated[Constraint | None, BeforeValidator(constraint_of)] = None
+    n: Annotated[int | None, BeforeValidator(_count)] = Field(None, ge=1, le=MAX_N)
 
 
 Body = TypeVar("Body", bound=_Body)
@@ -173,6 +191,8 @@ class _ChatBody(_Body):
     # The first wrong one is an error: a body has room for hundreds of thousands.
     messages: Annotated[tuple[_Turn, ...], FailFast()] = Field(min_length=1, strict=False)
     max_completion_tokens: Limit = None
+    logprobs: Annotated[bool | None, BeforeValidator(_flag)] = None
+    top_logprobs: Annotated[int | None, BeforeValidator(_count)] = Field(None, ge=1, le=MAX_TOP)
 
 
 class _TextBody(_Body):
@@ -183,7 +203,11 @@ def parse_chat(content: bytes) -> CompletionRequest:
     """Parse the body of POST /v1/chat/completions; raises HTTPError."""
     body = _validated(_ChatBody, _object(content))
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    return _request(body, _question(body.messages), limit)
+    if body.top_logprobs and not body.logprobs:
+        message = "top_logprobs: they are part of logprobs, which are not asked for; set logprobs to true."
+        raise HTTPError(400, message, param="top_logprobs", code="invalid_value")
+    top = body.top_logprobs or 0 if body.logprobs else None
+    return replace(_request(body, _question(body.messages), limit), top=top)
 
 
 def parse_completion(content: bytes) -> CompletionRequest:
@@ -218,6 +242,7 @@ def _request(body: _Body, question: Conversation, max_tokens: int | None) -> Com
         stream=bool(body.stream),
         include_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
         constraint=body.response_format,
+        n=body.n or 1,
     )
 
 
@@ -235,11 +260,13 @@ def _object(content: bytes) -> dict[str, Any]:
 def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
     if value.get("tool_choice") == "none":  # the answer is to use none of the tools
         value = {key: value[key] for key in value if key not in ("tools", "functions")}
-    unsupported = next((key for key in value if is_unsupported(key, value[key])), None)
+    known = schema.model_fields
+    unsupported = next((key for key in value if key not in known and is_unsupported(key, value[key])), None)
     if unsupported is not None:
         message = f"{unsupported} is not supported here (got {_short(value[unsupported])})."
         raise HTTPError(400, message, param=unsupported, code="unsupported_parameter")
-    fields = {key: value[key] for key in value if key not in (*UNSUPPORTED, *TRUE_BY_DEFAULT, *WITHOUT_EFFECT)}
+    ignored = (*UNSUPPORTED, *CHAT_ONLY, *TRUE_BY_DEFAULT, *WITHOUT_EFFECT)
+    fields = {key: value[key] for key in value if key in known or key not in ignored}
     fields = {key: fields[key] for key in fields if fields[key] not in EMPTY or key in ("messages", "model", "prompt")}
     unknown = next((key for key in fields if key not in schema.model_fields and fields[key] not in NOTHING), None)
     if unknown is not None:

@@ -6,13 +6,16 @@ from typing import Literal, Protocol, TypeAlias
 
 from gradschool.records import Conversation, Decoding
 
+MAX_TOP = 20  # likeliest tokens that a request may ask for at each token of an answer, as in OpenAI's API
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A conversation to answer, with its token ids if the engine takes tokens.
 
     `decoding.max_new_tokens` already fits into the context. `adapter` is a folder, or empty for the bare base.
-    `signals` are those that are known before there is an answer, for a specialist that may abstain.
+    `signals` are those that are known before there is an answer, for a specialist that may abstain. `top` is how many
+    of the likeliest tokens are reported with each token of the answer, None if no log-probabilities are.
     """
 
     conversation: Conversation
@@ -22,14 +25,28 @@ class Prompt:
     stop: tuple[str, ...] = ()
     adapter: str = ""
     signals: dict[str, float] = field(default_factory=dict)
+    top: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token, or a label that was compared, as bytes: its log-probability in nats, and the likeliest ones there."""
+
+    raw: bytes
+    log_prob: float
+    top: tuple["ScoredToken", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """The next text of an answer; `new_tokens` counts all tokens generated so far."""
+    """The next text of an answer; `new_tokens` counts all tokens generated so far.
+
+    `tokens` are those that begin in this text, if the prompt asks for log-probabilities; stop tokens are none of them.
+    """
 
     text: str
     new_tokens: int
+    tokens: tuple[ScoredToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,10 @@ class Scheduler(Protocol):
 
         Blocking; called from one thread only.
         """
+        ...
+
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raise HTTPError if it does not report the log-probabilities of the tokens of such an answer."""
         ...
 
     def answer(self, prompt: Prompt) -> AnswerStream:

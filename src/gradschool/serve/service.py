@@ -5,20 +5,22 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from gradschool.errors import GradschoolError, ModelError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.model.chat import varied_length
 from gradschool.records import Constraint, Conversation, Message, Passage
 from gradschool.serve.abstaining import Abstained, decide
+from gradschool.serve.choices import decided, drawn, merged
 from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
 from gradschool.serve.request import CompletionRequest
-from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
-from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, ScoredToken, TextChunk
+from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter, TokensOfText
 from gradschool.specialist import Specialist
 
 T = TypeVar("T")
+Event: TypeAlias = TextChunk | Finished | Abstained | tuple[Passage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,29 @@ class ServedModel:
     seal: str = ""
     verdict: str = ""
 
+    def drawn(self, request: CompletionRequest) -> int:
+        """How many answers are generated for a request."""
+        return len(drawn(request.decoding(self.specialist.recipe.decoding), request.n))
+
     def prompt(self, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
         """Retrieve passages and build the prompt; blocking. Raises HTTPError if it does not fit the context."""
         scheduler, recipe = self.base.scheduler, self.specialist.recipe
         if request.constraint:
             demand_constraint(self.specialist, request.constraint)
+        decoding, abstains = request.decoding(recipe.decoding), recipe.abstention is not None
+        if request.top is not None and not decoding.compares:
+            scheduler.demand_log_probs(decoding)
         refuse_long(request.question, scheduler)
         conversation, passages = self.specialist.conversation(request.question)
         tokens, ids = scheduler.tokens(conversation)
         free = scheduler.context_length - tokens
         if free < 1:
             raise too_long(tokens, scheduler.context_length)
-        decoding = request.decoding(recipe.decoding)
-        abstains = recipe.abstention is not None
-        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=abstains)
+        scored = abstains or request.top is not None
+        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=scored)
         signals = self.specialist.relevance(request.question) if abstains else {}
-        return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals), passages
+        prompt = Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals, request.top)
+        return prompt, passages
 
 
 def demand_constraint(specialist: Specialist, constraint: Constraint) -> None:
@@ -121,40 +130,50 @@ class Service:
             raise HTTPError(404, f"There is no model {name[:80]!r}; {hint}.", param="model", code="model_not_found")
         return self.models[name]
 
-    async def answer(
-        self, model: ServedModel, request: CompletionRequest
-    ) -> AsyncGenerator[TextChunk | Finished | Abstained | tuple[Passage, ...], None]:
-        """Stream an answer: text, then the passages it cites, then Finished; or Abstained alone.
+    async def answers(self, model: ServedModel, request: CompletionRequest) -> AsyncGenerator[tuple[int, Event], None]:
+        """Stream the answers that are generated for a request, each event with the number of its answer.
 
-        Closing the generator cancels the answer. Raises HTTPError if the request cannot be answered, the queue is full
+        An answer is text, then the passages it cites, then Finished; or Abstained alone. Those that abstain come first.
+        Closing the generator cancels the answers. Raises HTTPError if the request cannot be answered, the queue is full
         or the time limit is exceeded.
         """
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
-        marks = CitationMarkFilter() if model.specialist.recipe.passages else None
-        passages: tuple[Passage, ...] = ()
-        with self._admitted(model.base):
+        count = model.drawn(request)
+        with self._admitted(model.base, count):
             try:
                 prompt, passages = await self._in_time(self._prompt(model, request), deadline)
-                stream = model.base.scheduler.answer(prompt)
-                if abstention := model.specialist.recipe.abstention:
-                    decided = await self._in_time(decide(stream, prompt, abstention), deadline)
-                    if isinstance(decided, Abstained):
-                        yield decided
-                        return
-                    stream = decided
-                stream = stop_at_stop_string(stream, prompt)
-                async with contextlib.aclosing(stream) as events:
-                    while True:
-                        event = await self._in_time(anext(events), deadline)
-                        if isinstance(event, Finished):
-                            if marks:
-                                yield TextChunk(marks.end(), event.new_tokens)
-                                yield resolve(marks.raw, passages)
-                            yield event
-                            return
-                        yield replace(event, text=marks.add(event.text)) if marks else event
+                each = [replace(prompt, decoding=decoding) for decoding in drawn(prompt.decoding, count)]
+                events = merged([self._answer(model, one, passages, deadline) for one in each])
+                if model.specialist.recipe.abstention:
+                    events = decided(events, count)
+                async with contextlib.aclosing(events):
+                    async for event in events:
+                        yield event
             except GradschoolError as error:
                 raise http_error_of(error) from error
+
+    async def _answer(
+        self, model: ServedModel, prompt: Prompt, passages: tuple[Passage, ...], deadline: float
+    ) -> AsyncGenerator[Event, None]:
+        """Stream one answer."""
+        marks = CitationMarkFilter() if model.specialist.recipe.passages else None
+        stream = model.base.scheduler.answer(prompt)
+        if abstention := model.specialist.recipe.abstention:
+            decision = await self._in_time(decide(stream, prompt, abstention), deadline)
+            if isinstance(decision, Abstained):
+                yield decision
+                return
+            stream = decision
+        async with contextlib.aclosing(stop_at_stop_string(stream, prompt)) as events:
+            while True:
+                event = await self._in_time(anext(events), deadline)
+                if isinstance(event, Finished):
+                    if marks:
+                        yield TextChunk(marks.end(), event.new_tokens)
+                        yield resolve(marks.raw, passages)
+                    yield event
+                    return
+                yield replace(event, text=marks.add(event.text)) if marks else event
 
     def drain(self) -> None:
         """Accept no more requests and give running ones the grace period. Call it in the event loop."""
@@ -172,16 +191,16 @@ class Service:
             await base.scheduler.close()
 
     @contextlib.contextmanager
-    def _admitted(self, base: ServedBase) -> Iterator[None]:
+    def _admitted(self, base: ServedBase, answers: int) -> Iterator[None]:
         if self.closing:
             raise shutting_down()
-        if base.open >= base.scheduler.at_once + self.limits.waiting:
+        if base.open + answers > base.scheduler.at_once + self.limits.waiting:
             raise overloaded(base.waiting)
-        base.open += 1
+        base.open += answers
         try:
             yield
         finally:
-            base.open -= 1
+            base.open -= answers
 
     async def _prompt(self, model: ServedModel, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
         loop = asyncio.get_running_loop()
@@ -202,14 +221,16 @@ class Service:
 
 async def stop_at_stop_string(stream: AnswerStream, prompt: Prompt) -> AnswerStream:
     """An answer up to the first of the prompt's stop strings; ends the generation there."""
-    text = StopStringFilter(prompt.stop)
+    text, tokens = StopStringFilter(prompt.stop), TokensOfText[ScoredToken]()
     async with contextlib.aclosing(stream):
         async for event in stream:
             if isinstance(event, Finished):
-                yield TextChunk(text.end(), event.new_tokens)
+                yield TextChunk(text.end(), event.new_tokens, tokens.rest())
                 yield event
                 return
-            yield TextChunk(text.add(event.text), event.new_tokens)
+            tokens.add(event.text, event.tokens)
+            certain = text.add(event.text)
+            yield TextChunk(certain, event.new_tokens, tokens.of(certain))
             if text.hit:
                 yield Finished("stop", prompt.tokens, event.new_tokens)
                 return

@@ -5,7 +5,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from gradschool.model.engine import Engine
-from gradschool.records import Conversation, Message
+from gradschool.records import Conversation, Decoding, Message
+from gradschool.serve.http_errors import no_log_probs
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 
 AT_ONCE = 8
@@ -25,6 +26,10 @@ class ThreadScheduler:
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a conversation, without their ids."""
         return self._engine.count_tokens(conversation), ()
+
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raises HTTPError: an engine's stream is text."""
+        raise no_log_probs("The base of this specialist does not report them.")
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
         """Stream an answer; closing the generator stops it at the next chunk."""
