@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gradschool.model.compared import label_answer, label_shares
 from gradschool.model.engine import Engine, refused
+from gradschool.model.tool_turns import Tool
 from gradschool.records import Abstention, Answer, Constraint, Conversation, Decoding
 from gradschool.score.abstention import keeps
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, ScoredToken, TextChunk
@@ -57,12 +58,14 @@ class WholeAnswers:
     def __init__(self, engine: Engine, scheduler: Scheduler, threads: int | None = None, signals: bool = False) -> None:
         self._engine, self._scheduler, self._signals = engine, scheduler, signals
         self.at_once, self.context_length = scheduler.at_once, scheduler.context_length
-        self.max_token = scheduler.max_token
+        self.max_token, self.chat = scheduler.max_token, scheduler.chat
         self._threads = ThreadPoolExecutor(threads or self.at_once, "gradschool-whole")
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """The tokens of a prompt."""
-        return self._scheduler.tokens(conversation)
+        return self._scheduler.tokens(conversation, tools, begun)
 
     def demand_log_probs(self, decoding: Decoding) -> None:
         """As the other scheduler; of a label that is compared, its confidence is known."""

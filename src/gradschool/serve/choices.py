@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Decoding, Passage
-from gradschool.serve.abstaining import Abstained
+from gradschool.serve.abstaining import FINISH_REASON, Abstained
 from gradschool.serve.scheduler import Finished, ScoredToken, TextChunk
 
 T = TypeVar("T")
@@ -21,15 +22,23 @@ class Choice:
 
     text: str = ""
     tokens: list[ScoredToken] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     citations: tuple[Passage, ...] = ()
     finished: Finished = field(default_factory=lambda: Finished("stop", 0, 0))
     abstained: bool = False
 
-    def add(self, event: TextChunk | Finished | Abstained | tuple[Passage, ...]) -> None:
+    @property
+    def reason(self) -> str:
+        """Its finish reason in OpenAI's words."""
+        return FINISH_REASON if self.abstained else "tool_calls" if self.calls else self.finished.stop
+
+    def add(self, event: TextChunk | ToolCall | Finished | Abstained | tuple[Passage, ...]) -> None:
         """Add an event of its stream."""
         if isinstance(event, TextChunk):
             self.text += event.text
             self.tokens += event.tokens
+        elif isinstance(event, ToolCall):
+            self.calls.append(event)
         elif isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, Abstained):

@@ -28,7 +28,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "format": (), "grammar": (), "json_schema": (), "guided_json": (),
     "guided_regex": (), "guided_choice": (), "guided_grammar": (), "structured_outputs": (), "prediction": (),
     # tools and other sources
-    "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
+    "functions": (), "function_call": ("none", "auto"),
     "web_search_options": (), "plugins": (), "transforms": (), "documents": (), "files": (), "tool_ids": (),
     "tool_servers": (),
     # how a prompt is built
@@ -38,7 +38,9 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 # Fields of chats that completions do not have, with further values that change nothing.
-CHAT_ONLY: dict[str, tuple[Any, ...]] = {"logprobs": (), "top_logprobs": ()}
+CHAT_ONLY: dict[str, tuple[Any, ...]] = {
+    "logprobs": (), "top_logprobs": (), "tools": (), "tool_choice": ("none", "auto"), "parallel_tool_calls": (True,),
+}  # fmt: skip
 
 # Fields that ask for something only if they are false.
 TRUE_BY_DEFAULT = ("add_generation_prompt", "skip_special_tokens", "detokenize")
@@ -52,7 +54,7 @@ WITHOUT_EFFECT = frozenset({
     "service_tier", "priority", "prompt_cache_key", "prompt_cache_retention", "cache_prompt", "cache_salt", "id_slot",
     "keep_alive", "ttl", "num_ctx", "timings_per_token", "return_progress", "provider", "route", "usage", "drop_params",
     # settings of unsupported fields
-    "parallel_tool_calls", "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
+    "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
     "dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "samplers",
     "spaces_between_special_tokens", "smoothing_curve", "stream_interval", "timeout", "num_retries", "max_retries",
     # about thoughts, which an answer here does not contain

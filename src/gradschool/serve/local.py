@@ -10,6 +10,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
 from gradschool.model.prefix import prompt_prefix
 from gradschool.model.signals import Likelihood, signals_of
+from gradschool.model.tool_turns import Tool
 from gradschool.records import Conversation, Decoding, Message
 from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import MAX_TOP, AnswerStream, Finished, Prompt, ScoredToken, TextChunk
@@ -33,13 +34,15 @@ class LocalScheduler:
         self.context_length = min(engine.context_length, context_length or engine.context_length)
         self.at_once = at_once or engine.batch_size or AT_ONCE
         self.max_token = engine.chat.max_token
-        self._chat, self._stop_ids, self._bytes = engine.chat, frozenset(engine.stop_ids), engine.token_bytes
+        self.chat, self._stop_ids, self._bytes = engine.chat, frozenset(engine.stop_ids), engine.token_bytes
         self._batcher = Batcher(engine, [sampling_group_of(one, engine) for one in specialists], self.at_once)
         self._batcher.start()
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a conversation up to the start of the answer, and their ids."""
-        ids = tuple(self._chat.prompt_ids(conversation))
+        ids = tuple(self.chat.prompt_ids(conversation, tools, begun))
         return len(ids), ids
 
     def demand_log_probs(self, decoding: Decoding) -> None:
@@ -63,7 +66,8 @@ class LocalScheduler:
 
         # All requests with log-probabilities get the most of them, so that they have batches in common.
         request = Request(prompt.adapter, prompt.ids, prompt.decoding, emit, 0 if prompt.top is None else MAX_TOP)
-        text, count, likely = IncrementalDetokenizer(self._chat.decode), 0, list[Likelihood]()
+        decode = self.chat.decode_markup if prompt.markup else self.chat.decode
+        text, count, likely = IncrementalDetokenizer(decode), 0, list[Likelihood]()
         self._batcher.put(request)
         try:
             while True:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Passage
 from gradschool.serve.abstaining import FINISH_REASON, Abstained
 from gradschool.serve.choices import Choice
@@ -39,14 +40,16 @@ class Reply:
 
     def _complete(self, index: int, choice: Choice) -> dict[str, Any]:
         """One answer, or what the specialist says instead: as an answer, and as OpenAI's `refusal`."""
-        reason = FINISH_REASON if choice.abstained else choice.finished.stop
         scored = self.log_probs and not choice.abstained
-        whole = {"index": index, "finish_reason": reason, "logprobs": log_probs(choice.tokens) if scored else None}
+        reported = log_probs(choice.tokens) if scored else None
+        whole = {"index": index, "finish_reason": choice.reason, "logprobs": reported}
         if not self.chat:
             return whole | {"text": choice.text, **_citations(choice.citations)}
         refusal = choice.text if choice.abstained else None
-        message = {"role": "assistant", "content": choice.text, "refusal": refusal, **_citations(choice.citations)}
-        return whole | {"message": message}
+        calls = {"tool_calls": [_call(call) for call in choice.calls]} if choice.calls else {}
+        content = None if calls and not choice.text else choice.text
+        said = {"role": "assistant", "content": content, "refusal": refusal}
+        return whole | {"message": said | calls | _citations(choice.citations)}
 
     def abstained(self, index: int, event: Abstained) -> bytes:
         """The text instead of an answer, and the last chunk of this answer."""
@@ -64,9 +67,13 @@ class Reply:
         scored = log_probs(chunk.tokens) if self.log_probs else None
         return self._chunk(index, {"content": chunk.text}, scored=scored)
 
+    def call(self, index: int, call: ToolCall, number: int) -> bytes:
+        """A chunk with a call of a tool, which is complete; `number` counts those of the answer."""
+        return self._chunk(index, {"tool_calls": [{"index": number} | _call(call)]})
+
     def end(self, index: int, choice: Choice) -> bytes:
         """The last chunk of an answer, with its finish reason and citations."""
-        return self._chunk(index, _citations(choice.citations), choice.finished.stop)
+        return self._chunk(index, _citations(choice.citations), choice.reason)
 
     def done(self, finished: Sequence[Finished]) -> bytes:
         """The end of a stream: the token counts of all answers if they are asked for."""
@@ -98,6 +105,10 @@ class Reply:
 
 def _citations(citations: Sequence[Passage]) -> dict[str, Any]:
     return {"citations": [passage.as_citation() for passage in citations]} if citations else {}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def log_probs(tokens: Sequence[ScoredToken]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gradschool.model.tool_turns import ToolCall
 from gradschool.serve.abstaining import HEADER, Abstained
 from gradschool.serve.choices import Choice
 from gradschool.serve.http_errors import HTTPError
@@ -87,6 +88,8 @@ class PendingAnswer:
         """An event as bytes; None if nothing is sent for it."""
         if isinstance(event, TextChunk):
             return self.reply.text(index, event)
+        if isinstance(event, ToolCall):
+            return self.reply.call(index, event, len(choice.calls) - 1)
         if isinstance(event, Finished):
             return self.reply.end(index, choice)
         return self.reply.abstained(index, event) if isinstance(event, Abstained) else None

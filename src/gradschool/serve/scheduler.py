@@ -1,9 +1,11 @@
 """The interface between the HTTP API and whatever generates answers for many requests at once."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from gradschool.model.chat import Chat
+from gradschool.model.tool_turns import Tool
 from gradschool.records import Conversation, Decoding
 
 MAX_TOP = 20  # likeliest tokens that a request may ask for at each token of an answer, as in OpenAI's API
@@ -12,6 +14,8 @@ MAX_TOP = 20  # likeliest tokens that a request may ask for at each token of an 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A conversation to answer, with its token ids if the engine takes tokens.
+
+    With `markup`, the text of the answer has the control tokens that calls of tools are written with.
 
     `decoding.max_new_tokens` already fits into the context. `adapter` is a folder, or empty for the bare base.
     `signals` are those that are known before there is an answer, for a specialist that may abstain. `top` is how many
@@ -26,6 +30,7 @@ class Prompt:
     adapter: str = ""
     signals: dict[str, float] = field(default_factory=dict)
     top: int | None = None
+    markup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,8 @@ class Scheduler(Protocol):
     """Answers requests for all specialists of one base.
 
     At most `at_once` requests are answered at the same time; `context_length` limits the tokens of prompt and answer
-    together. `max_token` is the length of the longest token (see `Chat.max_token`), 0 if unknown.
-    `failure` says why nothing can be answered at the moment; it is empty otherwise.
+    together. `max_token` is the length of the longest token (see `Chat.max_token`), 0 if unknown. `failure` says why
+    nothing can be answered at the moment; it is empty otherwise.
     """
 
     at_once: int
@@ -75,10 +80,18 @@ class Scheduler(Protocol):
     max_token: int
     failure: str
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    @property
+    def chat(self) -> Chat | None:
+        """What renders prompts with tools; None if the base takes no tools."""
+        ...
+
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt (0 if unknown), and their ids if the engine takes tokens.
 
-        Blocking; called from one thread only.
+        Only with a `chat`, the prompt has `tools`, and the answer begins with the text `begun`. Blocking; called from
+        one thread only.
         """
         ...
 

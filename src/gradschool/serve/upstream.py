@@ -5,7 +5,7 @@ Answers are streamed through. A cancelled request closes its connection, so that
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import httpx
@@ -15,6 +15,7 @@ from gradschool.model.dialect import MAX_MESSAGE_BYTES, TOO_LONG, refusal_of
 from gradschool.model.received import PLAIN, blocks_async
 from gradschool.model.sse import lines_of_async
 from gradschool.model.streamed import StreamError
+from gradschool.model.tool_turns import Tool
 from gradschool.records import Conversation, Decoding
 from gradschool.serve.http_errors import HTTPError, no_log_probs
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, ScoredToken, TextChunk
@@ -61,13 +62,16 @@ class UpstreamScheduler:
 
     max_token = 0
     failure = ""
+    chat = None
 
     def __init__(self, client: httpx.AsyncClient, begin: Begin, at_once: int, context_length: int) -> None:
         self.at_once, self.context_length = at_once, context_length
         self._client, self._begin = client, begin
         self._slots = asyncio.Semaphore(at_once)
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """Unknown (0): the upstream server counts tokens and rejects prompts that are too long."""
         return 0, ()
 
