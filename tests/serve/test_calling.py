@@ -1,4 +1,4 @@
-"""Tools over HTTP with the openai package: offered, demanded, refused by name, called at once, streamed and returned."""
+"""Tools over HTTP with the openai package: offered, demanded, refused by name, called, streamed and returned."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,12 @@ CLOCK: Any = {
     "function": {
         "name": "clock",
         "description": "The time.",
-        "parameters": {"type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"zone": {"enum": ["UTC", "CET"]}},
+            "required": ["zone"],
+            "additionalProperties": False,
+        },
     },
 }
 WEATHER: Any = {"type": "function", "function": {"name": "get_weather"}}
@@ -271,6 +276,8 @@ def test_bases_without_tools_are_named(tmp_path: Path) -> None:
     engine = LocalEngine(tiny.save_model(tmp_path / "base"))
     specialist = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=4)))
     base = ServedBase(scheduler_of(engine, [specialist], 1, None))
-    with client_of(Service({"plain": ServedModel("plain", specialist, base)})) as client:
-        with pytest.raises(openai.BadRequestError, match="The base's chat template has no tools"):
-            ask(client, model="plain")
+    with (
+        client_of(Service({"plain": ServedModel("plain", specialist, base)})) as client,
+        pytest.raises(openai.BadRequestError, match="The base's chat template has no tools"),
+    ):
+        ask(client, model="plain")
