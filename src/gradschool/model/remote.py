@@ -56,7 +56,7 @@ class RemoteEngine:
     @cached_property
     def context_length(self) -> int:
         """The context length that the server reports for this model, or else a cautious default."""
-        for model in self.api.models():
+        for model in self.api.client.models():
             if model["id"] == self.model:
                 meta = model.get("meta")
                 reported = {**(meta if isinstance(meta, dict) else {}), **model}
