@@ -23,6 +23,8 @@ from gradschool.model.dialect import (
 from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
 from gradschool.model.received import blocks, whole
+from gradschool.model.remote_constraint import NAMED as SCHEMA
+from gradschool.model.remote_constraint import refused as refused_schema
 from gradschool.model.reply import Reply, error_status, parse
 from gradschool.model.sse import lines_of
 from gradschool.model.streamed import StreamedAnswer, StreamError
@@ -128,6 +130,10 @@ class ChatApi:
         refusal = refusal_of(status, content)
         if decoding.log_probs and status in (400, 422) and NAMED.search(" ".join((refusal.message, *refusal.fields))):
             raise not_reported(self.address, f"It answers: {self.client.hide(refusal.message)}.")
+        if decoding.constraint and status < 500 and SCHEMA.search(" ".join((refusal.message, *refusal.fields))):
+            if dialect.lax:
+                raise refused_schema(self.address, self.client.hide(refusal.message))
+            return replace(dialect, lax=True)
         return self.after_refusal(dialect, refusal, conversation)
 
     def _accepted(self, dialect: Dialect, reply: Reply, decoding: Decoding) -> Reply:
@@ -188,6 +194,11 @@ class ChatApi:
             )
             self._notes += [f"{self.address}: {note}" for note in known.changes(self.dialect)]
             self.dialect, self.answered = known, True
+
+    def note(self, text: str) -> None:
+        """Note something for the user."""
+        with self._lock:
+            self._notes.append(text)
 
     def new_notes(self) -> list[str]:
         """What was noted since the last call, for the user."""

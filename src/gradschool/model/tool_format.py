@@ -7,15 +7,13 @@ may take any time.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gradschool.errors import ModelError
 from gradschool.model.tool_turns import Calling, Tool, ToolCall
-from gradschool.records import Message
-
-if TYPE_CHECKING:
-    from gradschool.model.chat import Chat
+from gradschool.records import Conversation, Message
 
 NAME, KEY, VALUE = "PROBETOOL", "probekey", "probevalue"
 PROBE_ID = "probe0001"  # Mistral's templates take ids of nine letters and digits only
@@ -90,7 +88,19 @@ def _moved(schema: Any, place: str) -> Any:
     return moved | ({"$ref": place + own[1:]} if isinstance(own, str) and own.startswith("#") else {})
 
 
-def read_format(chat: "Chat") -> ToolFormat:
+class Rendering(Protocol):
+    """What renders conversations: a Chat."""
+
+    def prompt_text(self, question: Conversation, tools: Sequence[Tool] = (), header: str | None = None) -> str:
+        """The text of a conversation up to the start of the answer."""
+        ...
+
+    def whole_text(self, conversation: Conversation, tools: Sequence[Tool] = ()) -> str:
+        """The text of a conversation that ends with an answer."""
+        ...
+
+
+def read_format(chat: Rendering) -> ToolFormat:
     """How the base of a chat template writes calls; raises ModelError if its template has no tools."""
     question = (Message("user", "Hello"),)
     calling = Calling("assistant", "", (ToolCall(NAME, json.dumps({KEY: VALUE}), PROBE_ID),))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 
 from gradschool.model.compared import label_answer, label_shares
 from gradschool.model.engine import Engine, refused
+from gradschool.model.remote import new_notes
 from gradschool.model.tool_turns import Tool
 from gradschool.records import Abstention, Answer, Constraint, Conversation, Decoding
 from gradschool.score.abstention import keeps
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, ScoredToken, TextChunk
 
 HEADER = "X-Gradschool-Abstained"
+LOG = logging.getLogger(__name__)
 FINISH_REASON = "content_filter"  # of OpenAI's finish reasons, the one for an answer that is withheld
 
 
@@ -50,13 +53,21 @@ async def _replay(chunks: Sequence[TextChunk], finished: Finished) -> AnswerStre
 class WholeAnswers:
     """Another scheduler, except that some answers come whole from the engine, in a thread: labels that are compared.
 
-    Those which need signals come whole too, unless the scheduler has `signals`.
+    Those which need signals come whole too, unless the scheduler has `signals`; so do those that are constrained if the
+    engine has to check them (`checks`).
     """
 
     failure = ""
 
-    def __init__(self, engine: Engine, scheduler: Scheduler, threads: int | None = None, signals: bool = False) -> None:
-        self._engine, self._scheduler, self._signals = engine, scheduler, signals
+    def __init__(
+        self,
+        engine: Engine,
+        scheduler: Scheduler,
+        threads: int | None = None,
+        signals: bool = False,
+        checks: bool = False,
+    ) -> None:
+        self._engine, self._scheduler, self._signals, self._checks = engine, scheduler, signals, checks
         self.at_once, self.context_length = scheduler.at_once, scheduler.context_length
         self.max_token, self.chat = scheduler.max_token, scheduler.chat
         self._threads = ThreadPoolExecutor(threads or self.at_once, "gradschool-whole")
@@ -72,8 +83,10 @@ class WholeAnswers:
         self._scheduler.demand_log_probs(decoding)
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
-        """Stream an answer, in one chunk if it is a compared label, or if its signals are needed."""
-        if not (prompt.decoding.compares or (prompt.decoding.log_probs and not self._signals)):
+        """Stream an answer, in one chunk if it is a compared label, if its signals are needed, or if it is checked."""
+        decoding = prompt.decoding
+        checked = self._checks and decoding.constraint is not None
+        if not (decoding.compares or (decoding.log_probs and not self._signals) or checked):
             async with contextlib.aclosing(self._scheduler.answer(prompt)) as events:
                 async for event in events:
                     yield event
@@ -100,6 +113,8 @@ class WholeAnswers:
                 scored = (_label(constraint, shares, prompt.top),)
         else:
             [(_, answer)] = self._engine.answer(asked, prompt.decoding, prompt.adapter)
+            for note in new_notes(self._engine):
+                LOG.warning("%s", note)
         if answer.failure is not None:
             raise refused(answer.failure)
         return answer, scored
