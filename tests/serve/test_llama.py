@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -14,20 +15,23 @@ import pytest
 
 import made
 import small_job
+import tool_templates
 from finish import finish
 from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
+from gradschool.model.chat import Chat
 from gradschool.model.generation import likelihoods_of
-from gradschool.model.llama_engine import LlamaEngine, trained_context
+from gradschool.model.llama_engine import LlamaEngine, Ours, trained_context
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.records import Answer, Constraint, Conversation, Decoding, Message
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
-from gradschool.serve.service import Service
+from gradschool.serve.service import ServedBase, ServedModel, Service
+from gradschool.specialist import Recipe, Specialist
 
 pytest.importorskip("xllamacpp")
 PATIENCE = 60.0
@@ -129,6 +133,26 @@ def test_what_llama_cpp_does_not_have_is_refused_by_name(client: openai.OpenAI) 
     clock: Any = {"type": "function", "function": {"name": "clock"}}
     with pytest.raises(openai.BadRequestError, match="no exported GGUF file"):
         client.chat.completions.create(**asked, tools=[clock])
+
+
+def test_a_demanded_call_comes_from_llama_cpp_too(engine: LocalEngine, file: Path) -> None:
+    """With prompts of ours, as --runtime llama has them; the base has a template with tools here."""
+    chat = Chat(engine.tokenizer, tool_templates.HERMES)
+    llama = LlamaEngine(file, 1, 512, Ours(chat, engine.identity, {}, TemporaryDirectory()))
+    specialist = Specialist(llama, Recipe(decoding=Decoding(max_new_tokens=60)))
+    zone = {"type": "object", "properties": {"zone": {"enum": ["UTC"]}}, "required": ["zone"]}
+    clock: Any = {
+        "type": "function",
+        "function": {"name": "clock", "parameters": {**zone, "additionalProperties": False}},
+    }
+    service = Service({"tools": ServedModel("tools", specialist, ServedBase(LlamaScheduler(llama)))})
+    with running(service) as address, openai.OpenAI(base_url=f"{address}/v1", api_key="none") as client:
+        asked: Any = {"model": "tools", "messages": [{"role": "user", "content": "Time?"}], "tools": [clock]}
+        [choice] = client.chat.completions.create(**asked, tool_choice="required").choices
+        [call] = choice.message.tool_calls or []
+        assert (call.function.name, json.loads(call.function.arguments)) == ("clock", {"zone": "UTC"})  # type: ignore[union-attr]
+        assert choice.finish_reason == "tool_calls"
+        assert client.chat.completions.create(**asked, max_tokens=5).choices[0].message.content
 
 
 def test_several_answers(client: openai.OpenAI) -> None:
