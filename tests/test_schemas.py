@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from gradschool import schemas
 from gradschool.schemas import Schema
-from gradschool.score import schemas
 
 TWICE: dict[str, Any] = {
     "$defs": {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": {"type": "object"}},
