@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gradschool.constraint import DENSE, schema_constraint
-from gradschool.errors import ModelError
+from gradschool.errors import ModelError, RemoteError
 from gradschool.model.remote import RemoteEngine, new_notes
 from gradschool.model.remote_constraint import conformed, request_fields
 from gradschool.records import Constraint, Decoding, Message
@@ -89,6 +89,15 @@ def test_a_server_that_refuses_is_named_with_its_reason(serve: Serve, status: in
     assert "response_format is not supported by this model" in caught.value.why
     with pytest.raises(ModelError, match="It refuses response_format"):
         answers(engine, LABELS)
+
+
+def test_a_refusal_without_a_reason_and_a_server_that_fails_are_told_apart(serve: Serve) -> None:
+    with pytest.raises(ModelError, match="does not constrain answers"):
+        engine_at(serve, lambda body, _: error("no", 400) if "response_format" in body else "x").demand_constraint(
+            LABELS
+        )
+    with pytest.raises(RemoteError, match="does not answer"):
+        engine_at(serve, lambda body, _: error("overloaded", 500)).demand_constraint(LABELS)
 
 
 def test_a_server_that_ignores_it_is_named_with_what_it_says(serve: Serve) -> None:

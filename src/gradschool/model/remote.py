@@ -13,6 +13,7 @@ from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
 from gradschool.model.dialect import endless_reasoning
 from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter, refuse_constraint, refused
 from gradschool.model.remote_constraint import broken, conformed, demand_checkable, ignored
+from gradschool.model.remote_constraint import refused as refused_schema
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
 from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure, Message
@@ -90,7 +91,8 @@ class RemoteEngine:
     def demand_constraint(self, constraint: Constraint) -> None:
         """Raise ModelError if the server refuses a constraint, or ignores it; the first one is tried with a question.
 
-        Labels cannot be compared: the common API of servers does not return the probability of a text.
+        Raises RemoteError if it does not answer. Labels cannot be compared: the common API of servers does not return
+        the probability of a text.
         """
         if constraint.bias:
             refuse_constraint(Decoding(constraint=constraint), SERVER)
@@ -100,7 +102,9 @@ class RemoteEngine:
         try:
             reply = self.api.ask(TRIED, Decoding(constraint=constraint), threading.Event())
         except QuestionFailed as error:
-            raise ModelError(f"{self.api.address} does not constrain answers.", f"{error.failure.reason}.") from error
+            if not self.api.refuses(error.failure.reason):
+                raise self._unavailable(error.failure, 0) from error
+            raise refused_schema(self.api.address, error.failure.reason) from error
         cut = reply.stop == "length" and reply.answer.lstrip().startswith("{")
         if not cut and conformed(constraint, reply.answer) is None:
             raise ignored(self.api.address, constraint, reply.answer)
