@@ -77,7 +77,7 @@ def compared(
         prompt, ids = engine.chat.prompt_ids(conversation), engine.chat.text_ids(answer.text)
         for place, likely in enumerate(likelihoods_of(network, prompt, ids)):
             found = other.server.likeliest([*prompt, *ids[:place]], LIKELIEST)
-            if ids[place] in found:
+            if ids[place] in found and likely:  # all of them are likely: nothing constrains the answer
                 changes.append(abs(found[ids[place]] - likely.log_prob))
     same = sum(a.text == b.text for a, b in zip(answers, before, strict=True))
     return {

@@ -99,15 +99,15 @@ class Specialist:
                 "copy the specialist again from its source, or climb again.",
             )
 
-    def conversation(self, question: Conversation) -> tuple[Conversation, tuple[Passage, ...]]:
+    def conversation(self, question: Conversation, reserved: int = 0) -> tuple[Conversation, tuple[Passage, ...]]:
         """The conversation that the base is asked, and the passages in it.
 
         One system message holds all instructions; examples are turns before the question; passages are quoted in the
         last user turn. Examples are shown as they would be asked and answered: with passages of their own, and cited.
-        If it exceeds the context, examples, then passages are left out: the least similar example, the last of fixed
-        ones, the lowest-ranked passage.
+        If it exceeds the context, of which tokens may be `reserved`, examples, then passages are left out: the least
+        similar example, the last of fixed ones, the lowest-ranked passage.
         """
-        return self._fitted(question, self._found(last_user(question)))
+        return self._fitted(question, self._found(last_user(question)), reserved)
 
     def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
         """The conversation that the base is asked, with these passages instead of those that would be found."""
@@ -131,12 +131,12 @@ class Specialist:
         return (*conversation, Message("assistant", cite(example.ideal, passages, example.last_user)))
 
     def _fitted(
-        self, question: Conversation, passages: tuple[Passage, ...]
+        self, question: Conversation, passages: tuple[Passage, ...], reserved: int = 0
     ) -> tuple[Conversation, tuple[Passage, ...]]:
         shown = self.shown(last_user(question))
         while True:
             conversation = self._compose(question, shown, passages)
-            budget = self.engine.context_length - self.recipe.decoding.max_new_tokens
+            budget = self.engine.context_length - self.recipe.decoding.max_new_tokens - reserved
             if not (shown or passages) or self.engine.count_tokens(conversation) <= budget:
                 return conversation, passages
             if shown:

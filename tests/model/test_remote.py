@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradschool.errors import ModelError, RemoteError
-from gradschool.model import chat_api
+from gradschool.model import chat_api, chat_client
 from gradschool.model.dialect import retry_after
 from gradschool.model.received import MAX_REPLY
 from gradschool.model.remote import RemoteEngine
@@ -221,7 +221,7 @@ def test_broken_streams_are_errors(said: Any, reason: str, serve: Serve) -> None
 
 
 def test_what_a_server_says_of_itself_is_bounded(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_api, "ABOUT", 0.2)
+    monkeypatch.setattr(chat_client, "ABOUT", 0.2)
 
     class Endless(server(lambda *_: "fine", [])):  # type: ignore[misc]
         def do_GET(self) -> None:
@@ -233,7 +233,7 @@ def test_what_a_server_says_of_itself_is_bounded(serve: Serve, monkeypatch: pyte
                     time.sleep(0.02 if self.path == "/props" else 0)
 
     engine = RemoteEngine(serve(Endless), "small", QUICK)
-    assert engine.api.models() == [] and engine.api.at_root("/props") is None
+    assert engine.api.client.models() == [] and engine.api.client.at_root("/props") is None
 
 
 @pytest.mark.parametrize(

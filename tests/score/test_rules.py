@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradschool import schemas
 from gradschool.score import rules as module
-from gradschool.score import schemas
 from gradschool.score.metric import Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule

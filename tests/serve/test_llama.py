@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import openai
@@ -13,19 +15,23 @@ import pytest
 
 import made
 import small_job
+import tool_templates
 from finish import finish
 from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
-from gradschool.model.llama_engine import LlamaEngine, trained_context
+from gradschool.model.chat import Chat
+from gradschool.model.generation import likelihoods_of
+from gradschool.model.llama_engine import LlamaEngine, Ours, trained_context
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.records import Answer, Constraint, Conversation, Decoding, Message
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
-from gradschool.serve.service import Service
+from gradschool.serve.service import ServedBase, ServedModel, Service
+from gradschool.specialist import Recipe, Specialist
 
 pytest.importorskip("xllamacpp")
 PATIENCE = 60.0
@@ -99,6 +105,61 @@ def test_served_gguf_gives_the_answers_of_the_specialist(
         assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == answer.text
         cited = [c["lines"][0] for c in (reply.choices[0].message.model_extra or {}).get("citations", [])]
         assert cited == [passage.first_line for passage in answer.citations]
+
+
+def test_log_probabilities_are_those_of_the_base(engine: LocalEngine, client: openai.OpenAI, service: Service) -> None:
+    specialist = service.models["harbour"].specialist
+    for question in QUESTIONS[:2]:
+        asked = specialist.conversation((Message("user", question),))[0]
+        prompt, fields = engine.chat.prompt_ids(asked), {"logprobs": True, "top_logprobs": 4, "max_tokens": 8}
+        for stream in (False, True):
+            reply: Any = client.chat.completions.create(
+                model="harbour", messages=[{"role": "user", "content": question}], stream=stream, **fields
+            )
+            choices = [choice for chunk in reply for choice in chunk.choices] if stream else reply.choices
+            content = [one for choice in choices if choice.logprobs for one in choice.logprobs.content]
+            ids = engine.chat.text_ids(b"".join(bytes(one.bytes) for one in content).decode())
+            expected = likelihoods_of(engine.network, prompt, ids, top=4)
+            assert len(expected) == len(content) >= 4
+            for one, other in zip(content, expected, strict=True):
+                assert other and one.logprob == pytest.approx(other.log_prob, abs=0.05)  # its KV cache is in float16
+                assert [top.logprob for top in one.top_logprobs] == pytest.approx([v for _, v in other.top], abs=0.1)
+
+
+def test_what_llama_cpp_does_not_have_is_refused_by_name(client: openai.OpenAI) -> None:
+    asked: Any = {"model": "harbour", "messages": [{"role": "user", "content": "Hi"}]}
+    with pytest.raises(openai.BadRequestError, match="does not report those of an answer that is constrained"):
+        client.chat.completions.create(**asked, logprobs=True, response_format={"type": "json_object"})
+    clock: Any = {"type": "function", "function": {"name": "clock"}}
+    with pytest.raises(openai.BadRequestError, match="no exported GGUF file"):
+        client.chat.completions.create(**asked, tools=[clock])
+
+
+def test_a_demanded_call_comes_from_llama_cpp_too(engine: LocalEngine, file: Path) -> None:
+    """With prompts of ours, as --runtime llama has them; the base has a template with tools here."""
+    chat = Chat(engine.tokenizer, tool_templates.HERMES)
+    llama = LlamaEngine(file, 1, 512, Ours(chat, engine.identity, {}, TemporaryDirectory()))
+    specialist = Specialist(llama, Recipe(decoding=Decoding(max_new_tokens=60)))
+    zone = {"type": "object", "properties": {"zone": {"enum": ["UTC"]}}, "required": ["zone"]}
+    clock: Any = {
+        "type": "function",
+        "function": {"name": "clock", "parameters": {**zone, "additionalProperties": False}},
+    }
+    service = Service({"tools": ServedModel("tools", specialist, ServedBase(LlamaScheduler(llama)))})
+    with running(service) as address, openai.OpenAI(base_url=f"{address}/v1", api_key="none") as client:
+        asked: Any = {"model": "tools", "messages": [{"role": "user", "content": "Time?"}], "tools": [clock]}
+        [choice] = client.chat.completions.create(**asked, tool_choice="required").choices
+        [call] = choice.message.tool_calls or []
+        assert (call.function.name, json.loads(call.function.arguments)) == ("clock", {"zone": "UTC"})  # type: ignore[union-attr]
+        assert choice.finish_reason == "tool_calls"
+        assert client.chat.completions.create(**asked, max_tokens=5).choices[0].message.content
+
+
+def test_several_answers(client: openai.OpenAI) -> None:
+    asked: Any = {"model": "harbour", "messages": [{"role": "user", "content": QUESTIONS[0]}], "max_tokens": 8, "n": 2}
+    equal, drawn = (client.chat.completions.create(**asked, temperature=t, seed=3) for t in (0, 1.5))
+    assert equal.choices[0].message.content == equal.choices[1].message.content
+    assert drawn.choices[0].message.content != drawn.choices[1].message.content
 
 
 def test_limits_and_stop_strings(client: openai.OpenAI) -> None:

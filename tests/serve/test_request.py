@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from gradschool.records import Decoding, Message
 from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.request import MAX_N, MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
+TOOL = {"type": "function", "function": {"name": "clock"}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
 DEFAULT = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
 
 
@@ -76,8 +78,14 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": []}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content"),
-        ({"messages": [HELLO, {"role": "tool", "content": "4"}]}, "messages.1.role"),
-        ({"messages": [{**HELLO, "tool_calls": [{}]}]}, "messages.0.tool_calls"),
+        ({"messages": [HELLO, {"role": "function", "content": "4"}]}, "messages.1.role"),
+        ({"messages": [HELLO, {"role": "tool", "content": "4"}]}, "messages.1.tool_call_id"),
+        ({"messages": [HELLO, {"role": "tool", "content": "4", "tool_call_id": 4}]}, "messages.1.tool_call_id"),
+        ({"messages": [{**HELLO, "tool_calls": [{}]}]}, "messages.0.tool_calls.0.function"),
+        ({"messages": [{**HELLO, "tool_calls": "all"}, HELLO]}, "messages.0.tool_calls"),
+        ({"messages": [{**HELLO, "tool_calls": [CALL]}, HELLO]}, "messages.0.tool_calls"),
+        ({"messages": [HELLO, {"role": "assistant", "tool_calls": [CALL]}]}, "messages.1.tool_calls"),
+        ({"messages": [{"role": "assistant", "function_call": {"name": "x"}}, HELLO]}, "messages.0.function_call"),
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": True}, "temperature"),
@@ -87,7 +95,10 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"max_tokens": -3}, "max_tokens"),
         ({"messages": [HELLO, {"role": "assistant", "content": "x"}, {"role": "user"}]}, "messages.2.content"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}, HELLO]}, "messages.0.content"),
-        ({"messages": [HELLO, {"role": "assistant", "tool_calls": [{"id": "1"}]}, HELLO]}, "messages.1.tool_calls"),
+        (
+            {"messages": [HELLO, {"role": "assistant", "tool_calls": [{"id": "1"}]}, HELLO]},
+            "messages.1.tool_calls.0.function",
+        ),
         ({"max_completion_tokens": "5"}, "max_completion_tokens"),
         ({"seed": 1 << 63}, "seed"),
         ({"stop": [1]}, "stop"),
@@ -95,12 +106,37 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"stop": "x" * (MAX_STOP + 1)}, "stop"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usages": True}}, "stream_options.include_usages"),
-        ({"n": 2}, "n"),
-        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"n": MAX_N + 1}, "n"),
+        ({"n": -1}, "n"),
+        ({"n": True}, "n"),
+        ({"n": "2"}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools.0.function"),
+        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
+        ({"tools": [{**TOOL, "cache": 1}]}, "tools.0.cache"),
+        ({"tools": TOOL}, "tools"),
+        ({"tools": [TOOL, TOOL]}, "tools"),
+        ({"tools": [TOOL] * 129}, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a", "parameters": "x"}}]},
+            "tools.0.function.parameters",
+        ),
+        ({"tools": [TOOL], "tool_choice": "always"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "b"}}}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice"),
+        ({"tools": [TOOL], "response_format": {"type": "json_object"}}, "response_format"),
+        ({"tools": [TOOL], "parallel_tool_calls": "no"}, "parallel_tool_calls"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"functions": [{"name": "a"}]}, "functions"),
         ({"response_format": {"type": "grammar"}}, "response_format"),
         ({"response_format": "json_object"}, "response_format"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
-        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": "yes"}, "logprobs"),
+        ({"logprobs": 5}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": -1}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": [1]}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
         ({"top_k": 40}, "top_k"),
         ({"min_p": 0.05}, "min_p"),
         ({"top_n_sigma": 1.5}, "top_n_sigma"),

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradschool.errors import ModelError, first_line
 from gradschool.model.prefix import common_prefix
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
+from gradschool.model.tool_format import ToolFormat, read_format
+from gradschool.model.tool_turns import Tool, as_object, changed, changed_value, placed, uses_tools
 from gradschool.panics import panics_as_errors
 from gradschool.records import Conversation, Message
 
@@ -84,7 +86,8 @@ class Chat:
         self._control = {token.content for token in added.values() if token.special}
         self._control |= {str(token) for token in tokenizer.all_special_tokens}
         self._control_pattern = _any_of(self._control)
-        self._shown: set[tuple[str, ...]] = set()  # roles of conversations of which the template shows all messages
+        # Roles of conversations of which the template shows all messages, and whether these are about tools.
+        self._shown: set[tuple[tuple[str, bool], ...]] = set()
         self._fold_system = False
         if self._refuses_system():
             self._fold_system = True
@@ -96,9 +99,31 @@ class Chat:
         self.notes = tuple(notes)
         self.stop_ids: tuple[int, ...] = tuple(sorted({self._stop_id} | _ids(tokenizer.eos_token_id)))
 
-    def prompt_ids(self, conversation: Conversation) -> list[int]:
-        """The tokens of a conversation, up to the start of the answer."""
-        return self._encode(self._prompt_text(conversation))
+    def prompt_ids(self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = "") -> list[int]:
+        """The tokens of a conversation, up to the start of the answer.
+
+        With `tools` that the answer may call, and `begun` as the text with which it begins, markup included.
+        """
+        bare = bool(tools) and self.tool_format.bare
+        return self._encode(self.prompt_text(conversation, tools, "" if bare else None) + begun)
+
+    @cached_property
+    def tool_format(self) -> ToolFormat:
+        """How the base writes calls of tools; raises ModelError if its template has no tools."""
+        return read_format(self)
+
+    def control_tokens(self, text: str) -> tuple[str, ...]:
+        """The control tokens in a text of the template."""
+        return tuple(dict.fromkeys(self._control_pattern.findall(text)))
+
+    def decode_markup(self, ids: Sequence[int]) -> str:
+        """Tokens as text, with those control tokens that calls of tools are written with."""
+        return self.decode([token for token in ids if token not in self._hidden], skip_special_tokens=False)
+
+    @cached_property
+    def _hidden(self) -> set[int]:
+        shown = {self.tokenizer.convert_tokens_to_ids(token) for token in self.control_tokens(self.tool_format.markup)}
+        return set(self.tokenizer.all_special_ids) - shown
 
     def begun_ids(
         self, conversation: Conversation, texts: Sequence[str], ended: bool = False
@@ -107,7 +132,7 @@ class Chat:
 
         Texts that are `ended` are whole answers, with a stop token.
         """
-        prompt, end = self._prompt_text(conversation), (self._stop_id,) if ended else ()
+        prompt, end = self.prompt_text(conversation), (self._stop_id,) if ended else ()
         start = self._encode(prompt)
         return start, [[*self._continue(prompt, start, self._mark(text)), *end] for text in texts]
 
@@ -119,7 +144,7 @@ class Chat:
         """
         if not conversation or conversation[-1].role != "assistant":
             raise Unfit("A conversation to train on must end with an answer.", "Its last role is not assistant.")
-        prompt = self._prompt_text(conversation[:-1])
+        prompt = self.prompt_text(conversation[:-1])
         full = self._text(conversation)
         if not full.startswith(prompt):
             raise Unfit(*_not_a_prefix(prompt, full).args)
@@ -180,18 +205,27 @@ class Chat:
         assert isinstance(text, str)
         return text
 
-    def _prompt_text(self, question: Conversation) -> str:
+    def prompt_text(self, question: Conversation, tools: Sequence[Tool] = (), header: str | None = None) -> str:
+        """The text of a conversation up to the start of the answer, with what the template writes before answers."""
         self._demand_all_shown(question)
-        return self._text(question, add_generation_prompt=True) + self._header
+        text = self._text(question, add_generation_prompt=True, tools=tools)
+        return text + (self._header if header is None else header)
 
-    def _text(self, conversation: Conversation, add_generation_prompt: bool = False) -> str:
-        marked = tuple(Message(m.role, self._mark(m.content)) for m in self._folded(conversation))
+    def whole_text(self, conversation: Conversation, tools: Sequence[Tool] = ()) -> str:
+        """The text of a conversation that ends with an answer, up to what ends its turn."""
+        return self._text(conversation, tools=tools).removesuffix(self._tail)
+
+    def _text(self, conversation: Conversation, add_generation_prompt: bool = False, tools: Sequence[Tool] = ()) -> str:
+        marked = tuple(changed(message, self._mark) for message in self._folded(conversation))
+        known = [changed_value(tool, self._mark) for tool in tools] or None
         if not marked:
             raise Unfit("An empty conversation cannot be answered.", fix="add at least one user message.")
         try:
             # The families' options to disable reasoning: specialists answer directly, and only without reasoning is a
             # prompt a prefix of the finished conversation.
-            return self.text(self._renderer, marked, add_generation_prompt, enable_thinking=False, thinking=False)
+            return self.text(
+                self._renderer, marked, add_generation_prompt, enable_thinking=False, thinking=False, tools=known
+            )
         except Refused as error:
             roles = ", ".join(message.role for message in marked)
             raise Unfit(
@@ -200,21 +234,20 @@ class Chat:
                 "change the conversation to the form that it accepts, or use another base_model.",
             ) from error
 
-    def text(
-        self, renderer: Renderer, conversation: Conversation, add_generation_prompt: bool, **switches: bool
-    ) -> str:
+    def text(self, renderer: Renderer, conversation: Conversation, add_generation_prompt: bool, **switches: Any) -> str:
         """The text of a conversation as any program renders it with these tokens; raises Refused."""
-        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        messages = [as_object(message) for message in conversation]
         variables = {**self.tokenizer.special_tokens_map, "add_generation_prompt": add_generation_prompt}
         return renderer.render(messages, variables | switches)
 
     def _demand_all_shown(self, conversation: Conversation) -> None:
         """Raise Unfit if the template leaves out a message, as some do with messages of tools."""
         roles = tuple(message.role for message in conversation)
-        if not roles or roles in self._shown:
+        kinds = tuple((message.role, uses_tools(message)) for message in conversation)
+        if not roles or kinds in self._shown:
             return
         placeholders = [f"{PLACEHOLDER}{position}X" for position in range(len(roles))]
-        text = self._text(tuple(map(Message, roles, placeholders)), add_generation_prompt=True)
+        text = self._text(tuple(map(placed, conversation, placeholders)), add_generation_prompt=True)
         missing = sorted({role for role, content in zip(roles, placeholders, strict=True) if content not in text})
         if missing:
             raise Unfit(
@@ -222,7 +255,7 @@ class Chat:
                 f"The roles of the conversation are {', '.join(roles)}.",
                 "change the conversation to the form that it accepts, or use another base_model.",
             )
-        self._shown.add(roles)
+        self._shown.add(kinds)
 
     def _folded(self, conversation: Conversation) -> Conversation:
         return fold_system(conversation) if self._fold_system else conversation

@@ -1,6 +1,5 @@
 """Requests to an OpenAI-compatible server: with retries, time limits and validated replies."""
 
-import os
 import random
 import re
 import threading
@@ -11,8 +10,7 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError, nearest
-from gradschool.json_text import parse_json
-from gradschool.model.connection import proxy_errors, trusts_environment
+from gradschool.model.chat_client import ChatClient
 from gradschool.model.dialect import (
     MAX_MESSAGE,
     Dialect,
@@ -24,7 +22,9 @@ from gradschool.model.dialect import (
 )
 from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
-from gradschool.model.received import PLAIN, blocks, whole
+from gradschool.model.received import blocks, whole
+from gradschool.model.remote_constraint import NAMED as SCHEMA
+from gradschool.model.remote_constraint import refused as refused_schema
 from gradschool.model.reply import Reply, error_status, parse
 from gradschool.model.sse import lines_of
 from gradschool.model.streamed import StreamedAnswer, StreamError
@@ -34,9 +34,6 @@ from gradschool.visible import shortened
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
-API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)$", re.IGNORECASE)
-MAX_NAME = 500  # characters of the name of a model
-ABOUT = 5.0  # seconds for what a server says about itself
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
     r"|(unknown|invalid|no such) model",
@@ -68,41 +65,17 @@ class ChatApi:
         with_reasoning: bool = False,
         fields: Mapping[str, Any] | None = None,
     ) -> None:
-        try:
-            url = httpx.URL(address)
-        except httpx.InvalidURL as error:
-            raise RemoteError(
-                f"{address!r} is not an address.", str(error), "write it like http://localhost:11434/v1."
-            ) from error
-        if not url.host or "%" in url.host:
-            raise RemoteError(f"{address!r} has no host.", fix="write it like http://localhost:11434/v1.")
-        # Of the address of one of the API's paths, such as /v1/chat/completions, the API itself is meant.
-        url = url.copy_with(path=API_PATHS.sub("", url.path.rstrip("/")) or "/v1")
-        self.address = str(url.copy_with(userinfo=b"")).rstrip("/")  # for display: without a password
+        self.client = ChatClient(address, settings)
+        self.address = self.client.address
         self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
         self._named = {"model": model, **(fields or {})}
         self.dialect = Dialect()
-        self._key = os.environ.get(settings.api_key_env, "")
-        headers = PLAIN | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
-        with proxy_errors():
-            # Redirects are not followed: the key is only sent to the address that the user gave.
-            self._client = httpx.Client(
-                base_url=str(url).rstrip("/") + "/",
-                headers=headers,
-                timeout=settings.timeout,
-                follow_redirects=False,
-                trust_env=trusts_environment(url.host),
-            )
         self._random = random.Random()
         self.answered = False  # whether the server has accepted a request so far
         self.form_known = False  # whether an answer has shown how the model reasons, or that it does not
         self._probing = threading.Lock()
         self._lock = threading.Lock()
         self._notes: list[str] = []
-
-    def close(self) -> None:
-        """Close all connections; requests of other threads fail."""
-        self._client.close()
 
     def ask(self, conversation: Conversation, decoding: Decoding, cancelled: threading.Event) -> Reply:
         """The server's reply.
@@ -135,7 +108,7 @@ class ChatApi:
             if attempt > self.settings.retries or cancelled.wait(min(pause, MAX_PAUSE)):
                 break
         attempts = self.settings.retries + 1
-        raise QuestionFailed(Failure("server", f"{self.address}: {self._hide(reason)} ({attempts} attempts)"))
+        raise QuestionFailed(Failure("server", f"{self.address}: {self.client.hide(reason)} ({attempts} attempts)"))
 
     def _other(
         self,
@@ -156,7 +129,11 @@ class ChatApi:
             return self.after_error(dialect, content, conversation)
         refusal = refusal_of(status, content)
         if decoding.log_probs and status in (400, 422) and NAMED.search(" ".join((refusal.message, *refusal.fields))):
-            raise not_reported(self.address, f"It answers: {self._hide(refusal.message)}.")
+            raise not_reported(self.address, f"It answers: {self.client.hide(refusal.message)}.")
+        if decoding.constraint and status < 500 and SCHEMA.search(" ".join((refusal.message, *refusal.fields))):
+            if dialect.lax:
+                raise refused_schema(self.address, self.client.hide(refusal.message))
+            return replace(dialect, lax=True)
         return self.after_refusal(dialect, refusal, conversation)
 
     def _accepted(self, dialect: Dialect, reply: Reply, decoding: Decoding) -> Reply:
@@ -218,6 +195,11 @@ class ChatApi:
             self._notes += [f"{self.address}: {note}" for note in known.changes(self.dialect)]
             self.dialect, self.answered = known, True
 
+    def note(self, text: str) -> None:
+        """Note something for the user."""
+        with self._lock:
+            self._notes.append(text)
+
     def new_notes(self) -> list[str]:
         """What was noted since the last call, for the user."""
         with self._lock:
@@ -243,7 +225,7 @@ class ChatApi:
         )
         body = {**self._named, **dialect.body(conversation, decoding), "stream": True}
         try:
-            with self._client.stream("POST", "chat/completions", json=body) as response:
+            with self.client.stream(body) as response:
                 if response.status_code != 200:
                     refusal = refusal_of(response.status_code, whole(response, self.settings.timeout))
                     if other := self.after_refusal(dialect, refusal, conversation):
@@ -301,39 +283,12 @@ class ChatApi:
         yield self._accepted(dialect, reply, decoding).answer
         return None
 
-    def models(self) -> list[dict[str, Any]]:
-        """The server's list of models; empty if it has none."""
-        try:
-            data = self._get("models", self.settings.timeout)["data"]
-            named = (model for model in data if isinstance(model, dict) and isinstance(model.get("id"), str))
-            return [model for model in named if len(model["id"]) <= MAX_NAME]
-        except (httpx.HTTPError, ValueError, LookupError, TypeError):
-            return []
-
-    def at_root(self, path: str) -> Any:
-        """What the server answers at a path outside its API, as JSON; None without an answer, or if that is no JSON."""
-        try:
-            return self._get(self._client.base_url.copy_with(path=path), ABOUT)
-        except (httpx.HTTPError, ValueError):
-            return None
-
-    def _get(self, address: httpx.URL | str, seconds: float) -> Any:
-        """What the server says about itself, as JSON; raises httpx.HTTPError, or ValueError if it is no JSON."""
-        with self._client.stream("GET", address, timeout=seconds) as response:
-            return parse_json(whole(response, seconds)) if response.status_code == 200 else None
-
-    @property
-    def host(self) -> str:
-        """The host of the server."""
-        return self._client.base_url.host
-
     def _send(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        with self._client.stream("POST", "chat/completions", json={**self._named, **body}) as response:
-            return response.status_code, response.headers, whole(response, self.settings.timeout)
+        return self.client.send({**self._named, **body})
 
     def _refusal(self, refusal: Refusal, moved: str = "") -> str:
         """The reason of a temporary refusal; raises RemoteError or QuestionFailed for a permanent one."""
-        status, message = refusal.status, self._hide(refusal.message)
+        status, message = refusal.status, self.client.hide(refusal.message)
         if moved:  # not followed, because a key is only sent to the address that the user gave
             message = f"it has moved to {shortened(moved, MAX_MESSAGE)}"
         answers = f"{status}{': ' * bool(message)}{message}"
@@ -343,7 +298,7 @@ class ChatApi:
                 f"It needs a key; {name} is not set.",
                 f"export {name}=…, or name another with remote.api_key_env.",
             )
-            if self._key:
+            if self.client.key:
                 why = f"The key in {name} is not accepted."
             elif not name:
                 why = "It needs a key, and servers on this machine get one only if you allow it."
@@ -359,7 +314,7 @@ class ChatApi:
 
     def _demand_model(self, status: int, message: str, answers: str) -> None:
         """Raise RemoteError if a refusal says that the server does not have the model."""
-        names = sorted(model["id"] for model in self.models())
+        names = sorted(model["id"] for model in self.client.models())
         if self.model in names and status == 404:
             raise RemoteError(
                 f"{self.address} refused the request ({answers}).",
@@ -380,15 +335,12 @@ class ChatApi:
 
     def _error(self, reason: str) -> RemoteError:
         if self.refuses(reason):
-            return refused_all(self.address, self._hide(reason))
+            return refused_all(self.address, self.client.hide(reason))
         return RemoteError(
             f"{self.address} did not answer.",
-            f"Reason: {self._hide(reason)}.",
+            f"Reason: {self.client.hide(reason)}.",
             "check the server and try again.",
         )
-
-    def _hide(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
 
 
 def refused_all(address: str, reason: str) -> RemoteError:

@@ -27,19 +27,34 @@ def compared(
     """
     for start in range(0, len(conversations), TOGETHER):
         some, began = conversations[start : start + TOGETHER], time.perf_counter()
-        read = label_log_probs(engine, some, constraint.choices, adapter)
+        read = label_shares(engine, some, constraint, adapter)
         seconds = (time.perf_counter() - began) / len(some)
-        for position, (conversation, log_probs) in enumerate(zip(some, read, strict=True), start):
-            if log_probs is None:
-                yield position, too_long(engine.count_tokens(conversation), engine.context_length)
-                continue
-            shares = softmax(log_probs - np.array(constraint.bias))
-            best = int(shares.argmax())
-            sure = {CONFIDENCE: round(float(shares[best]), DIGITS)}
-            yield (
-                position,
-                Answer(constraint.choices[best], "stop", engine.count_tokens(conversation), 1, seconds, signals=sure),
-            )
+        for position, (conversation, shares) in enumerate(zip(some, read, strict=True), start):
+            yield position, label_answer(engine, conversation, constraint, shares, seconds)
+
+
+def label_shares(
+    engine: Engine, conversations: Sequence[Conversation], constraint: Constraint, adapter: str = ""
+) -> list[NDArray[np.float64] | None]:
+    """The probability of each label among all labels, after their bias: (labels,); None as `label_log_probs`."""
+    read = label_log_probs(engine, conversations, constraint.choices, adapter)
+    return [None if its is None else softmax(its - np.array(constraint.bias)) for its in read]
+
+
+def label_answer(
+    engine: Engine,
+    conversation: Conversation,
+    constraint: Constraint,
+    shares: NDArray[np.float64] | None,
+    seconds: float = 0.0,
+) -> Answer:
+    """The most probable label as the answer to a conversation, a failure for one without shares."""
+    tokens = engine.count_tokens(conversation)
+    if shares is None:
+        return too_long(tokens, engine.context_length)
+    best = int(shares.argmax())
+    sure = {CONFIDENCE: round(float(shares[best]), DIGITS)}
+    return Answer(constraint.choices[best], "stop", tokens, 1, seconds, signals=sure)
 
 
 def label_log_probs(

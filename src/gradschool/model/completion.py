@@ -45,8 +45,8 @@ def complete(
     if not reader.packs:
         done = in_batches(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size, matcher)
         for name, ids, seconds in done:
-            asked = decoding.log_probs
-            yield Completion(name, ids, seconds, likelihoods_of(reader.network, prompts[name], ids) if asked else [])
+            found = likelihoods_of(reader.network, prompts[name], ids, matcher) if decoding.log_probs else []
+            yield Completion(name, ids, seconds, [one for one in found if one])
         return
     token_ids: dict[int, list[int]] = {name: [] for name in prompts}
     likely: dict[int, list[Likelihood]] = {name: [] for name in prompts}

@@ -75,6 +75,10 @@ class Constrainer:
             ) from error
         self._compiled = lru_cache(maxsize=COMPILED)(self._compile)
 
+    def token_bytes(self, token: int) -> bytes:
+        """A token as bytes."""
+        return bytes(self._tokenizer.decode_bytes([token]))
+
     def matcher(self, constraint: Constraint) -> Matcher:
         """A matcher at the beginning of an answer; raises ModelError for a constraint that cannot be compiled."""
         return self._compiled(constraint).fresh()

@@ -99,8 +99,10 @@ class Batch:
         decoding: Decoding,
         slots: int,
         min_new_tokens: int,
+        top: int = 0,
     ) -> None:
         self.reader, self.head, self.decoding, self.min_new_tokens = reader, head, decoding, min_new_tokens
+        self.top = top  # tokens in each likelihood
         self.device, self.stop_ids = reader.network.device, frozenset(stop_ids)
         self.prefix = len(prefix)
         self.rows: list[Row] = []
@@ -219,7 +221,7 @@ class Batch:
             chosen = torch.cat([sample(logits[part].float(), uniforms[part], self.decoding) for part in parts])
         if not self.decoding.log_probs:
             return chosen.tolist(), [None] * len(rows)
-        return chosen.tolist(), [likely for part in parts for likely in likelihoods(logits[part], chosen[part])]
+        return chosen.tolist(), [one for part in parts for one in likelihoods(logits[part], chosen[part], self.top)]
 
 
 def _opening(row: Row) -> list[int]:
@@ -227,14 +229,25 @@ def _opening(row: Row) -> list[int]:
     return row.matcher.opening(row.max_new_tokens - 1) if row.matcher and not row.generated else []
 
 
-def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood | None]:
-    """How likely the chosen tokens (B,) are, given their logits (B, V), at temperature 1; None if no other may be."""
+def likelihoods(logits: Tensor, chosen: Tensor, top: int = 0) -> list[Likelihood | None]:
+    """How likely the chosen tokens (B,) are, given their logits (B, V), at temperature 1; None if no other may be.
+
+    With a constraint, the logits are those of the tokens that it allows, and their probabilities add up to 1.
+    """
     log_probs = logits.float().log_softmax(-1)
     own = log_probs.gather(1, chosen[:, None]).squeeze(1)
-    best = log_probs.topk(min(2, log_probs.shape[1]))
-    other = torch.where(best.indices[:, 0] == chosen, best.values[:, -1], best.values[:, 0])
-    pairs = zip(own.tolist(), (own - other).tolist(), strict=True)
-    return [Likelihood(log_prob, margin) if margin < inf else None for log_prob, margin in pairs]
+    best = log_probs.topk(min(max(2, top), log_probs.shape[1]))
+    second = best.values[:, min(1, best.values.shape[1] - 1)]
+    other = torch.where(best.indices[:, 0] == chosen, second, best.values[:, 0])
+    likeliest = _likeliest(best.indices[:, :top], best.values[:, :top]) if top else [()] * len(chosen)
+    found = zip(own.tolist(), (own - other).tolist(), likeliest, strict=True)
+    return [Likelihood(log_prob, margin, its) if margin < inf else None for log_prob, margin, its in found]
+
+
+def _likeliest(tokens: Tensor, log_probs: Tensor) -> list[tuple[tuple[int, float], ...]]:
+    """The likeliest tokens (B, top) of each row that may follow, with their log-probabilities."""
+    rows = zip(tokens.tolist(), log_probs.tolist(), strict=True)
+    return [tuple((token, value) for token, value in zip(*row, strict=True) if value > -inf) for row in rows]
 
 
 def cooled(logits: Tensor, temperature: float) -> Tensor:

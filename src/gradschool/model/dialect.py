@@ -10,6 +10,7 @@ from typing import Any
 from gradschool.json_text import parse_json
 from gradschool.model.chat import fold_system
 from gradschool.model.log_probs import FIELDS
+from gradschool.model.remote_constraint import request_fields
 from gradschool.records import Conversation, Decoding
 
 LENGTHS = ("max_tokens", "max_completion_tokens")  # fields with the maximum length: in new APIs, the second one
@@ -57,6 +58,7 @@ class Dialect:
     reasoning: int = 0
     reasons: bool = False  # the model writes reasoning before its answers
     unopened: bool = False  # … which begins without a tag
+    lax: bool = False  # a schema is not sent as a strict one
     most: int = len(ALLOWANCES) - 1  # the last position that fits the context of the model
 
     def body(self, conversation: Conversation, decoding: Decoding) -> dict[str, Any]:
@@ -71,7 +73,8 @@ class Dialect:
         }
         messages = [{"role": message.role, "content": message.content} for message in conversation]
         sent = {name: fields[name] for name in fields if name not in self.left_out}
-        return {"messages": messages} | sent | (FIELDS if decoding.log_probs else {})
+        asked = (FIELDS if decoding.log_probs else {}) | request_fields(decoding.constraint, self.lax)
+        return {"messages": messages} | sent | asked
 
     def after(self, refusal: Refusal, conversation: Conversation, known: bool) -> "Dialect | None":
         """The dialect to try after a refusal, or None if no other one could be accepted.
@@ -134,6 +137,7 @@ class Dialect:
             max(self.reasoning, other.reasoning),
             self.reasons or other.reasons,
             self.unopened or other.unopened,
+            self.lax or other.lax,
         )
 
     def changes(self, before: "Dialect") -> list[str]:
@@ -152,6 +156,8 @@ class Dialect:
             notes.append(f"The server does not accept temperature 0; {LOWEST} is sent instead.")
         if self.folds_system and not before.folds_system:
             notes.append("The server does not accept system messages; they are put before the first question.")
+        if self.lax and not before.lax:
+            notes.append("The server does not accept this schema as a strict one; it is sent without `strict`.")
         if self.reasons and not before.reasons:
             notes.append("The model reasons before it answers; the reasoning is not part of the answer.")
         if self.reasoning != before.reasoning:

@@ -66,12 +66,26 @@ def batches(lengths: Mapping[int, int], max_new_tokens: Mapping[int, int], size:
 
 
 @torch.inference_mode()
-def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood]:
-    """How likely the tokens of an answer are after their prompt, in one forward pass over both."""
+def likelihoods_of(
+    network: "PreTrainedModel",
+    prompt: Sequence[int],
+    answer: Sequence[int],
+    matcher: Matcher | None = None,
+    top: int = 0,
+) -> list[Likelihood | None]:
+    """How likely the tokens of an answer are after their prompt, in one forward pass over both.
+
+    A `matcher` at the beginning of the answer is what constrained it. With `top` likeliest tokens each.
+    """
     ids = torch.tensor([[*prompt, *answer]], device=network.device)
     before = torch.arange(len(prompt) - 1, ids.shape[1] - 1, device=network.device)
-    found = likelihoods(logits_at(network, before, input_ids=ids)[0], ids[0, len(prompt) :])
-    return [one for one in found if one]  # all of them: without a constraint, any token may be
+    logits = logits_at(network, before, input_ids=ids)[0]
+    followed = matcher and matcher.fresh()
+    for position, token in enumerate(answer if followed else ()):
+        forbid(logits[position : position + 1], [followed])
+        if followed and position < len(answer) - 1:  # the last one may be a stop token, which no matcher consumes
+            followed.resume([token])
+    return likelihoods(logits, ids[0, len(prompt) :], top)
 
 
 def generate(

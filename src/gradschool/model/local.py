@@ -218,6 +218,13 @@ class LocalEngine:
         vocabulary = self.network.get_output_embeddings().weight.shape[0]
         return Constrainer(self.tokenizer, vocabulary, self.stop_ids)
 
+    def token_bytes(self, token: int) -> bytes:
+        """A token as bytes, which need not be whole characters."""
+        try:
+            return self.constrainer.token_bytes(token)
+        except ModelError:  # whole characters, then
+            return self.chat.decode([token], skip_special_tokens=False).encode()
+
     def demand_constraint(self, constraint: Constraint) -> None:
         """Raise ModelError for a schema that llguidance does not take, or if it does not read the tokenizer."""
         self.constrainer.matcher(constraint)

@@ -4,22 +4,26 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
 from gradschool.model.dialect import endless_reasoning
-from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter, refuse_constraint
+from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter, refuse_constraint, refused
+from gradschool.model.remote_constraint import broken, conformed, demand_checkable, ignored
+from gradschool.model.remote_constraint import refused as refused_schema
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
-from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure, Message
 from gradschool.settings import Remote
 
 TOKENS_PER_MESSAGE = 4
 DEFAULT_CONTEXT = 4096  # of common servers
 CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "n_ctx", "n_ctx_train")
 SERVER = "A model server"
+TRIED: Conversation = (Message("user", "Hello"),)  # with which it is found out whether a server constrains answers
 MAX_FAILURES = 3  # in a row, before the server counts as unavailable
 
 
@@ -47,6 +51,7 @@ class RemoteEngine:
         self.settings = settings or Remote()
         self.api = ChatApi(address, model, self.settings, with_reasoning, fields)
         self.model = model
+        self._constrains = False  # whether the server is known to constrain answers
 
     @property
     def identity(self) -> BaseIdentity:
@@ -56,7 +61,7 @@ class RemoteEngine:
     @cached_property
     def context_length(self) -> int:
         """The context length that the server reports for this model, or else a cautious default."""
-        for model in self.api.models():
+        for model in self.api.client.models():
             if model["id"] == self.model:
                 meta = model.get("meta")
                 reported = {**(meta if isinstance(meta, dict) else {}), **model}
@@ -84,14 +89,40 @@ class RemoteEngine:
         raise _no_losses()
 
     def demand_constraint(self, constraint: Constraint) -> None:
-        """Raises ModelError: servers differ in how they constrain answers, and many ignore that they are asked to."""
-        refuse_constraint(Decoding(constraint=constraint), SERVER)
+        """Raise ModelError if the server refuses a constraint, or ignores it; the first one is tried with a question.
+
+        Raises RemoteError if it does not answer. Labels cannot be compared: the common API of servers does not return
+        the probability of a text.
+        """
+        if constraint.bias:
+            refuse_constraint(Decoding(constraint=constraint), SERVER)
+        demand_checkable(constraint)
+        if self._constrains:
+            return
+        try:
+            reply = self.api.ask(TRIED, Decoding(constraint=constraint), threading.Event())
+        except QuestionFailed as error:
+            if not self.api.refuses(error.failure.reason):
+                raise self._unavailable(error.failure, 0) from error
+            raise refused_schema(self.api.address, error.failure.reason) from error
+        cut = reply.stop == "length" and reply.answer.lstrip().startswith("{")
+        if not cut and conformed(constraint, reply.answer) is None:
+            raise ignored(self.api.address, constraint, reply.answer)
+        self._constrains = True
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
-        """Answer one conversation as a stream of text; raises RemoteError if the server fails."""
+        """Answer one conversation as a stream of text; raises RemoteError if the server fails.
+
+        An answer that is constrained comes whole: it is checked first.
+        """
         refuse_adapter(adapter, SERVER)
-        refuse_constraint(decoding, SERVER)
-        return self.api.stream(conversation, decoding)
+        if decoding.constraint is None:
+            yield from self.api.stream(conversation, decoding)
+            return
+        [(_, answer)] = self.answer([conversation], decoding)
+        if answer.failure is not None:
+            raise refused(answer.failure)
+        yield answer.text
 
     def answer(
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
@@ -100,10 +131,11 @@ class RemoteEngine:
 
         Raises RemoteError for errors that affect all questions (a wrong key or model name), and if there are only
         failures: a report of failures of the server would say nothing about the model. After the iterator is closed,
-        no further question is asked.
+        no further question is asked. An answer that breaks the constraint is free text; a note counts those.
         """
         refuse_adapter(adapter, SERVER)
-        refuse_constraint(decoding, SERVER)
+        if decoding.compares:
+            refuse_constraint(decoding, SERVER)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for position in range(len(conversations)):
             waiting.put(position)
@@ -125,9 +157,24 @@ class RemoteEngine:
         for number in range(min(self.settings.concurrency, len(conversations))):
             threading.Thread(target=work, name=f"gradschool-remote-{number}", daemon=True).start()
         try:
-            yield from self._confirmed(done, len(conversations))
+            yield from self._checked(self._confirmed(done, len(conversations)), decoding.constraint)
         finally:
             cancelled.set()
+
+    def _checked(
+        self, answers: Iterator[tuple[int, Answer]], constraint: Constraint | None
+    ) -> Iterator[tuple[int, Answer]]:
+        """The answers as the constraint says them; those that break it stay as they are, and are counted."""
+        count = wrong = 0
+        for position, answer in answers:
+            if constraint is None or answer.failure:
+                yield position, answer
+                continue
+            text = conformed(constraint, answer.text)
+            count, wrong = count + 1, wrong + (text is None and answer.stop != "length")
+            yield position, answer if text is None else replace(answer, text=text)
+        if constraint and wrong:
+            self.api.note(broken(self.api.address, wrong, count, constraint))
 
     def _confirmed(
         self, done: "queue.SimpleQueue[tuple[int, Answer] | BaseException]", count: int

@@ -41,7 +41,7 @@ class Renderer:
         self._ours = template in _ours()
         self._exceeded: ModelError | None = None
 
-    def render(self, messages: Sequence[Mapping[str, str]], variables: Mapping[str, Any]) -> str:
+    def render(self, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> str:
         """The text of messages; raises Refused if the template does not take them."""
         known = {"tools": None, "documents": None, **variables, "messages": messages}
         if self._ours:

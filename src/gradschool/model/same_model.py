@@ -25,7 +25,7 @@ def as_file(engine: Engine) -> str:
     """A sentence that says how to name a server's model as a base that can be tuned; empty for any other base."""
     if not isinstance(engine, RemoteEngine):
         return ""
-    here = is_loopback(engine.api.host)
+    here = is_loopback(engine.api.client.host)
     for known in (_llama_cpp, _lm_studio, _ollama, _vllm):
         if said := known(engine, here):
             return f"{WITHOUT} {said}"
@@ -36,17 +36,17 @@ def as_file(engine: Engine) -> str:
 
 
 def _llama_cpp(engine: RemoteEngine, here: bool) -> str:
-    path = _text(engine.api.at_root("/props"), "model_path")
+    path = _text(engine.api.client.at_root("/props"), "model_path")
     if not path:
         return ""
     if here and Path(path).is_file():
         return f"llama.cpp runs {path} there: {_named(str(Path(path).resolve()))}."
-    place = "where it was started" if here else f"on {engine.api.host}"
+    place = "where it was started" if here else f"on {engine.api.client.host}"
     return f"llama.cpp says that it runs {path} {place}: copy that file here if it is not here, and {_named(path)}."
 
 
 def _ollama(engine: RemoteEngine, here: bool) -> str:
-    if not _text(engine.api.at_root("/api/version"), "version"):
+    if not _text(engine.api.client.at_root("/api/version"), "version"):
         return ""
     name = f"ollama:{engine.model}"
     if not here:
@@ -63,7 +63,7 @@ def _ollama(engine: RemoteEngine, here: bool) -> str:
 
 
 def _lm_studio(engine: RemoteEngine, here: bool) -> str:
-    listed = engine.api.at_root("/api/v0/models")
+    listed = engine.api.client.at_root("/api/v0/models")
     models = listed.get("data") if isinstance(listed, dict) else None
     about = next((one for one in models or [] if isinstance(one, dict) and one.get("id") == engine.model), None)
     if about is None or not _text(about, "publisher"):
@@ -74,7 +74,7 @@ def _lm_studio(engine: RemoteEngine, here: bool) -> str:
     files = [file for file in lm_studio_files() if _fits(file, about)] if here else []
     if len(files) == 1:
         return f"The server is LM Studio: {_named(str(files[0]))}."
-    place = "on this machine" if here else f"on {engine.api.host}"
+    place = "on this machine" if here else f"on {engine.api.client.host}"
     which = ", ".join(map(str, files[:3])) or f"{_text(about, 'publisher')}/… in LM Studio's folder of models"
     return f"The server is LM Studio {place}: name its file as base_model, without `model` ({which})."
 
@@ -89,7 +89,7 @@ def _fits(file: Path, about: dict[str, Any]) -> bool:
 
 
 def _vllm(engine: RemoteEngine, here: bool) -> str:
-    root = next((_text(one, "root") for one in engine.api.models() if one["id"] == engine.model), "")
+    root = next((_text(one, "root") for one in engine.api.client.models() if one["id"] == engine.model), "")
     if not root or ("/" not in root and "\\" not in root):
         return ""
     return f"The server says that it runs {root}: {_named(root)}{'' if here else ', if that is on this machine'}."

@@ -20,11 +20,12 @@ class Likelihood:
     """The log-probability of a generated token, and how much higher it is than that of the best other token.
 
     Both in nats. The margin is negative if the token was sampled although another one is likelier, and None if it is
-    unknown.
+    unknown. `top` are the likeliest tokens there with their log-probabilities, as many as were asked for.
     """
 
     log_prob: float
     margin: float | None
+    top: tuple[tuple[int, float], ...] = ()
 
 
 def signals_of(tokens: Sequence[Likelihood]) -> dict[str, float]:

@@ -10,9 +10,9 @@ from referencing.exceptions import Unresolvable
 from gradschool.data.normalize import compose, word_count
 from gradschool.files import read_file
 from gradschool.records import Example
+from gradschool.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
-from gradschool.score.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
 from gradschool.score.time_limit import demand_time
 from gradschool.settings import Rule
 from gradschool.visible import shortened

@@ -99,7 +99,8 @@ class Api:
             asked = parse(await self._body(request))
             model = self.service.find(asked.model)
             metrics.model = model.name
-            answer = PendingAnswer(self.service, model, asked, Reply(model, chat), metrics)
+            reply = Reply(model, chat, asked.top is not None, asked.include_usage)
+            answer = PendingAnswer(self.service, model, asked, reply, metrics)
             if not asked.stream:
                 body = await cancel_on_disconnect(request, answer.complete())
                 response: Response = JSONResponse(body, headers=answer.headers)

@@ -5,7 +5,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -26,13 +26,15 @@ LOG = logging.getLogger(__name__)
 class Request:
     """A prompt to answer. `emit` is called with each token or an error, in the batcher's thread.
 
-    The caller sets `cancelled` if it needs no more tokens.
+    With `top` likeliest tokens in each likelihood, if the decoding asks for these. The caller sets `cancelled` if it
+    needs no more tokens.
     """
 
     adapter: str
     ids: tuple[int, ...]
     decoding: Decoding
     emit: Callable[[Token | GradschoolError], None]
+    top: int = 0
     generated: list[int] = field(default_factory=list)
     cancelled: bool = False
 
@@ -51,13 +53,18 @@ class SamplingGroup:
     top_p: float
     prefix: tuple[int, ...] = ()
     log_probs: bool = False
+    top: int = 0
+
+    @classmethod
+    def of(cls, request: Request) -> "SamplingGroup":
+        """The group of a request, without a prefix."""
+        asked = request.decoding
+        return cls(request.adapter, asked.temperature, asked.top_p, log_probs=asked.log_probs, top=request.top)
 
     def matches(self, request: Request) -> bool:
         """Whether a request can be answered in a batch of this group."""
-        asked = request.decoding
-        sampling = (asked.temperature, asked.top_p, asked.log_probs) == (self.temperature, self.top_p, self.log_probs)
         prefix = request.ids[: len(self.prefix)] == self.prefix and len(request.ids) > len(self.prefix)
-        return sampling and prefix and request.adapter == self.adapter
+        return prefix and replace(self, prefix=()) == SamplingGroup.of(request)
 
 
 @dataclass(slots=True)
@@ -129,10 +136,9 @@ class Batcher(threading.Thread):
                 free -= 1
 
     def _batch_for(self, request: Request) -> _Batch:
-        asked = request.decoding
-        own = SamplingGroup(request.adapter, asked.temperature, asked.top_p, log_probs=asked.log_probs)
         matching = [group for group in self._groups if group.matches(request)]
-        wanted = max(matching, key=lambda group: len(group.prefix), default=own), request.max_tokens
+        group = max(matching, key=lambda group: len(group.prefix), default=SamplingGroup.of(request))
+        wanted = group, request.max_tokens
         batch = next((batch for batch in self._batches if (batch.group, batch.max_tokens) == wanted), None)
         if batch is None:
             batch = _Batch(*wanted)
@@ -164,7 +170,7 @@ class Batcher(threading.Thread):
         if batch.decoder is None:
             reader, slots = self._readers[group.adapter], self._slots(batch.max_tokens)
             decoding = Decoding(temperature=group.temperature, top_p=group.top_p, log_probs=group.log_probs)
-            batch.decoder = decoder_of(self._engine, reader, decoding, group.prefix, slots)
+            batch.decoder = decoder_of(self._engine, reader, decoding, group.prefix, slots, group.top)
         for name in batch.added:
             request = batch.rows[name]
             ids, left = (*request.ids, *request.generated), request.decoding.max_new_tokens - len(request.generated)

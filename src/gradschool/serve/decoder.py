@@ -31,23 +31,28 @@ class Decoder(Protocol):
         ...
 
 
-def decoder_of(engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int) -> Decoder:
-    """A decoder for the network with an adapter or without; all prompts begin with `prefix`, prefilled once."""
+def decoder_of(
+    engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int, top: int = 0
+) -> Decoder:
+    """A decoder for the network with an adapter or without; all prompts begin with `prefix`, prefilled once.
+
+    With `top` likeliest tokens in each likelihood, if the decoding asks for these.
+    """
     if reader.packs:
-        return PackedDecoder(engine, reader, decoding, prefix, slots)
-    return OneRowDecoder(engine, reader, decoding)
+        return PackedDecoder(engine, reader, decoding, prefix, slots, top)
+    return OneRowDecoder(engine, reader, decoding, top)
 
 
 class PackedDecoder:
     """Continuous batching with packed rows: rows are added and removed between any two tokens."""
 
     def __init__(
-        self, engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int
+        self, engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int, top: int = 0
     ) -> None:
         assert reader.head is not None
         self._sampled = decoding.temperature > 0
         self._waiting: deque[Row] = deque()
-        self._batch = Batch(reader, reader.head, prefix, engine.stop_ids, decoding, slots, 0)
+        self._batch = Batch(reader, reader.head, prefix, engine.stop_ids, decoding, slots, 0, top)
         self._added = False
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
@@ -82,19 +87,21 @@ class _Single:
     prompt: Sequence[int]
     left: int
     tokens: Generator[int, None, None]
+    matcher: Matcher | None
     held: list[int] = field(default_factory=list)  # tokens whose likelihoods are computed at the end
 
 
 class OneRowDecoder:
     """One answer after the other, for networks that cannot read packed rows, such as recurrent ones."""
 
-    def __init__(self, engine: LocalEngine, reader: Reader, decoding: Decoding) -> None:
+    def __init__(self, engine: LocalEngine, reader: Reader, decoding: Decoding, top: int = 0) -> None:
+        self._top = top
         self._engine, self._network, self._decoding = engine, reader.network, decoding
         self._rows: deque[_Single] = deque()
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int, matcher: Matcher | None = None) -> None:
         """Add a prompt; it waits for those before it."""
-        self._rows.append(_Single(name, ids, limit, self._tokens(ids, limit, seed, matcher)))
+        self._rows.append(_Single(name, ids, limit, self._tokens(ids, limit, seed, matcher), matcher))
 
     def step(self) -> list[Token]:
         """Generate one more token of the oldest row; with likelihoods, all of its tokens come with the last one."""
@@ -111,7 +118,7 @@ class OneRowDecoder:
         row.held.append(token)
         if not last:
             return []
-        likely = likelihoods_of(self._network, row.prompt, row.held)
+        likely = likelihoods_of(self._network, row.prompt, row.held, row.matcher, self._top)
         ends = [False] * (len(likely) - 1) + [True]
         return [Token(row.name, *one) for one in zip(row.held, ends, likely, strict=True)]
 

@@ -13,8 +13,8 @@ NOTHING: tuple[Any, ...] = (0, *EMPTY)
 # Fields that would change the answer, each with further values that change nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     # how many answers, and what is returned with them
-    "n": (1,), "best_of": (1,), "num_return_sequences": (1,), "echo": (), "suffix": (), "logprobs": (),
-    "top_logprobs": (), "prompt_logprobs": (), "n_probs": (), "modalities": (["text"],), "audio": (),
+    "best_of": (1,), "num_return_sequences": (1,), "echo": (), "suffix": (), "prompt_logprobs": (),
+    "n_probs": (), "modalities": (["text"],), "audio": (),
     # sampling
     "top_k": (-1,), "top_a": (), "min_p": (), "typical_p": (1,), "tfs_z": (1,), "xtc_probability": (),
     "top_n_sigma": (-1,), "smoothing_factor": (),
@@ -28,13 +28,18 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "format": (), "grammar": (), "json_schema": (), "guided_json": (),
     "guided_regex": (), "guided_choice": (), "guided_grammar": (), "structured_outputs": (), "prediction": (),
     # tools and other sources
-    "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
+    "functions": (), "function_call": ("none", "auto"),
     "web_search_options": (), "plugins": (), "transforms": (), "documents": (), "files": (), "tool_ids": (),
     "tool_servers": (),
     # how a prompt is built
     "chat_template": (), "chat_template_kwargs": (),
     "continue_final_message": (), "truncate_prompt_tokens": (), "think": (), "enable_thinking": (),
     "thinking": (), "options": (), "params": (), "truncation": ("auto", "disabled"),
+}  # fmt: skip
+
+# Fields of chats that completions do not have, with further values that change nothing.
+CHAT_ONLY: dict[str, tuple[Any, ...]] = {
+    "logprobs": (), "top_logprobs": (), "tools": (), "tool_choice": ("none", "auto"), "parallel_tool_calls": (True,),
 }  # fmt: skip
 
 # Fields that ask for something only if they are false.
@@ -49,7 +54,7 @@ WITHOUT_EFFECT = frozenset({
     "service_tier", "priority", "prompt_cache_key", "prompt_cache_retention", "cache_prompt", "cache_salt", "id_slot",
     "keep_alive", "ttl", "num_ctx", "timings_per_token", "return_progress", "provider", "route", "usage", "drop_params",
     # settings of unsupported fields
-    "parallel_tool_calls", "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
+    "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
     "dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "samplers",
     "spaces_between_special_tokens", "smoothing_curve", "stream_interval", "timeout", "num_retries", "max_retries",
     # about thoughts, which an answer here does not contain
@@ -65,4 +70,5 @@ def is_unsupported(field: str, value: Any) -> bool:
         return any(one not in NOTHING for one in value.values())
     if field == "thinking" and isinstance(value, dict) and value:
         return value.get("type") != "disabled"
-    return field in UNSUPPORTED and value not in NOTHING and value not in UNSUPPORTED[field]
+    neutral = UNSUPPORTED.get(field, CHAT_ONLY.get(field))
+    return neutral is not None and value not in NOTHING and value not in neutral

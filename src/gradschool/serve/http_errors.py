@@ -47,6 +47,16 @@ def too_long(tokens: int, context_length: int) -> HTTPError:
     return HTTPError(400, message, param="messages", code="context_length_exceeded")
 
 
+def unsupported(field: str, why: str, fix: str) -> HTTPError:
+    """The error for a field that this server takes, but not for the specialist or together with another field."""
+    return HTTPError(400, f"{field} is not supported here: {why} {fix}", param=field, code="unsupported_parameter")
+
+
+def no_log_probs(why: str) -> HTTPError:
+    """The error for a base that does not report log-probabilities."""
+    return unsupported("logprobs", why, "Leave out logprobs and top_logprobs.")
+
+
 def http_error_of(error: GradschoolError) -> HTTPError:
     """The HTTP error for an error of the engine or of retrieval."""
     message = " ".join(part for part in (error.what, error.why) if part)

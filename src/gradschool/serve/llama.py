@@ -3,14 +3,17 @@
 import contextlib
 import logging
 import threading
+from collections.abc import Sequence
 
 from gradschool.errors import GradschoolError
 from gradschool.model.llama_cpp import ANSWER_SECONDS
 from gradschool.model.llama_engine import LlamaEngine
-from gradschool.records import Conversation
-from gradschool.serve.http_errors import HTTPError
+from gradschool.model.tool_turns import Tool
+from gradschool.records import Conversation, Decoding
+from gradschool.serve.http_errors import HTTPError, no_log_probs
+from gradschool.serve.llama_exchange import LlamaExchange
 from gradschool.serve.scheduler import AnswerStream, Prompt
-from gradschool.serve.upstream import LlamaExchange, UpstreamScheduler, address_of, client_of
+from gradschool.serve.upstream import UpstreamScheduler, address_of, client_of
 
 LOG = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ class LlamaScheduler:
     def __init__(self, engine: LlamaEngine) -> None:
         self.engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
-        self.max_token = engine.max_token
+        self.max_token, self.chat = engine.max_token, engine.chat
         self.failure = ""
         self._closing = threading.Event()
         self._client = client_of(engine.server.address, engine.key, ANSWER_SECONDS, trust_env=False)
@@ -32,13 +35,24 @@ class LlamaScheduler:
         threading.Thread(target=self._watch, name="gradschool-llama", daemon=True).start()
 
     def _exchange(self, prompt: Prompt) -> LlamaExchange:
-        return LlamaExchange(self.engine.body(prompt.ids, prompt.decoding, prompt.adapter))
+        body = self.engine.body(prompt.ids, prompt.decoding, prompt.adapter)
+        if prompt.markup and self.chat:
+            body["preserved_tokens"] = self.chat.control_tokens(self.chat.tool_format.markup)
+        return LlamaExchange(body, prompt.top)
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raises HTTPError for an answer that is constrained: llama.cpp reports them as if it were not."""
+        if decoding.constraint:
+            raise no_log_probs("llama.cpp does not report those of an answer that is constrained.")
+
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt, and their ids."""
         self._demand_running()
         try:
-            ids = tuple(self.engine.prompt_ids(conversation))
+            chat = self.engine.chat
+            ids = tuple(chat.prompt_ids(conversation, tools, begun) if chat else self.engine.prompt_ids(conversation))
         except Exception:  # the connection was lost, or closed by the restart
             self._demand_running()
             raise

@@ -168,5 +168,5 @@ def scheduler_of(
     if isinstance(engine, LlamaEngine):
         return LlamaScheduler(engine)
     if isinstance(engine, RemoteEngine):
-        return WholeAnswers(engine, remote_scheduler(engine, at_once, context_length))
+        return WholeAnswers(engine, remote_scheduler(engine, at_once, context_length), checks=True)
     return WholeAnswers(engine, ThreadScheduler(engine, at_once, context_length))

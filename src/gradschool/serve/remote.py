@@ -16,7 +16,7 @@ from gradschool.model.received import MAX_REPLY
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.reply import CHARACTERS_PER_TOKEN, error_status, parse
 from gradschool.model.streamed import StreamedAnswer, StreamError
-from gradschool.serve.scheduler import Finished, Prompt
+from gradschool.serve.scheduler import Finished, Prompt, ScoredToken
 from gradschool.serve.upstream import UPSTREAM_FAILED, UpstreamScheduler, client_of
 
 LOG = logging.getLogger(__name__)
@@ -102,6 +102,10 @@ class ChatExchange:
                 raise
             self._instead = other
             return ""
+
+    def tokens(self) -> tuple[ScoredToken, ...]:
+        """None: log-probabilities are not asked for."""
+        return ()
 
     def _after_error(self, content: bytes) -> "ChatExchange | None":
         """The request to send after an error that came as a reply or as an event."""

@@ -7,74 +7,90 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Passage
 from gradschool.serve.abstaining import FINISH_REASON, Abstained
+from gradschool.serve.choices import Choice
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.scheduler import Finished
+from gradschool.serve.scheduler import Finished, ScoredToken, TextChunk
 from gradschool.serve.service import ServedModel
 
 DONE = b"data: [DONE]\n\n"
+LOWEST = -9999.0  # what OpenAI's API reports for a probability that is as good as 0
 
 
 @dataclass(frozen=True)
 class Reply:
-    """Builds the response to one request; `chat` distinguishes chat completions from completions."""
+    """Builds the response to one request; `chat` distinguishes chat completions from completions.
+
+    With `log_probs`, answers have those of their tokens; with `with_usage`, a stream ends with the token counts.
+    """
 
     model: ServedModel
     chat: bool
+    log_probs: bool = False
+    with_usage: bool = False
     created: int = field(default_factory=lambda: int(time.time()))
     number: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def complete(self, text: str, citations: Sequence[Passage], finished: Finished) -> dict[str, Any]:
-        """The complete answer in one object."""
-        choice: dict[str, Any] = {"index": 0, "finish_reason": finished.stop, "logprobs": None}
-        if self.chat:
-            choice["message"] = {"role": "assistant", "content": text, "refusal": None, **_citations(citations)}
-        else:
-            choice |= {"text": text, **_citations(citations)}
-        return self._object("", [choice]) | {"usage": usage(finished)}
+    def complete(self, choices: Sequence[Choice]) -> dict[str, Any]:
+        """All answers in one object."""
+        listed = [self._complete(index, choice) for index, choice in enumerate(choices)]
+        return self._object("", listed) | {"usage": usage([choice.finished for choice in choices])}
 
-    def abstained(self, event: Abstained) -> dict[str, Any]:
-        """What the specialist says instead of an answer, as an answer and as OpenAI's `refusal`."""
-        whole = self.complete(event.text, (), event.finished)
-        choice = whole["choices"][0] | {"finish_reason": FINISH_REASON}
-        if self.chat:
-            choice["message"]["refusal"] = event.text
-        return whole | {"choices": [choice]}
+    def _complete(self, index: int, choice: Choice) -> dict[str, Any]:
+        """One answer, or what the specialist says instead: as an answer, and as OpenAI's `refusal`."""
+        scored = self.log_probs and not choice.abstained
+        reported = log_probs(choice.tokens) if scored else None
+        whole = {"index": index, "finish_reason": choice.reason, "logprobs": reported}
+        if not self.chat:
+            return whole | {"text": choice.text, **_citations(choice.citations)}
+        refusal = choice.text if choice.abstained else None
+        calls = {"tool_calls": [_call(call) for call in choice.calls]} if choice.calls else {}
+        content = None if calls and not choice.text else choice.text
+        said = {"role": "assistant", "content": content, "refusal": refusal}
+        return whole | {"message": said | calls | _citations(choice.citations)}
 
-    def end_abstained(self, event: Abstained, with_usage: bool) -> bytes:
-        """The text instead of an answer, and the last chunks."""
+    def abstained(self, index: int, event: Abstained) -> bytes:
+        """The text instead of an answer, and the last chunk of this answer."""
         refusal = {"refusal": event.text} if self.chat else {}
-        said = self._chunk({"content": event.text} | refusal, None, with_usage)
-        return said + self._end({}, FINISH_REASON, event.finished, with_usage)
+        return self._chunk(index, {"content": event.text} | refusal) + self._chunk(index, {}, FINISH_REASON)
 
-    def begin(self, with_usage: bool) -> bytes:
-        """The first chunk of a chat, with the role; completions have none."""
-        return self._chunk({"role": "assistant", "content": ""}, None, with_usage) if self.chat else b""
+    def begin(self, index: int) -> bytes:
+        """The first chunk of an answer in a chat, with the role; completions have none."""
+        return self._chunk(index, {"role": "assistant", "content": ""}) if self.chat else b""
 
-    def text(self, text: str, with_usage: bool) -> bytes:
-        """A chunk with more text."""
-        return self._chunk({"content": text}, None, with_usage)
+    def text(self, index: int, chunk: TextChunk) -> bytes:
+        """A chunk with more text; empty without text and tokens."""
+        if not (chunk.text or chunk.tokens):
+            return b""
+        scored = log_probs(chunk.tokens) if self.log_probs else None
+        return self._chunk(index, {"content": chunk.text}, scored=scored)
 
-    def end(self, citations: Sequence[Passage], finished: Finished, with_usage: bool) -> bytes:
-        """The last chunks: finish reason and citations, then, if `with_usage`, the token counts."""
-        return self._end(_citations(citations), finished.stop, finished, with_usage)
+    def call(self, index: int, call: ToolCall, number: int) -> bytes:
+        """A chunk with a call of a tool, which is complete; `number` counts those of the answer."""
+        return self._chunk(index, {"tool_calls": [{"index": number} | _call(call)]})
 
-    def _end(self, delta: dict[str, Any], stop: str, finished: Finished, with_usage: bool) -> bytes:
-        last = self._chunk(delta, stop, with_usage)
-        if with_usage:
-            last += event(self._object(".chunk", []) | {"usage": usage(finished)})
-        return last + DONE
+    def end(self, index: int, choice: Choice) -> bytes:
+        """The last chunk of an answer, with its finish reason and citations."""
+        return self._chunk(index, _citations(choice.citations), choice.reason)
 
-    def _chunk(self, delta: dict[str, Any], stop: str | None, with_usage: bool) -> bytes:
-        choice: dict[str, Any] = {"index": 0, "finish_reason": stop, "logprobs": None}
+    def done(self, finished: Sequence[Finished]) -> bytes:
+        """The end of a stream: the token counts of all answers if they are asked for."""
+        counts = event(self._object(".chunk", []) | {"usage": usage(finished)}) if self.with_usage else b""
+        return counts + DONE
+
+    def _chunk(
+        self, index: int, delta: dict[str, Any], stop: str | None = None, scored: dict[str, Any] | None = None
+    ) -> bytes:
+        choice: dict[str, Any] = {"index": index, "finish_reason": stop, "logprobs": scored}
         if self.chat:
             choice["delta"] = delta
         else:
             choice["text"] = delta.pop("content", "")
             choice |= delta
         chunk = self._object(".chunk", [choice])
-        return event(chunk | {"usage": None} if with_usage else chunk)
+        return event(chunk | {"usage": None} if self.with_usage else chunk)
 
     def _object(self, part: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -91,6 +107,21 @@ def _citations(citations: Sequence[Passage]) -> dict[str, Any]:
     return {"citations": [passage.as_citation() for passage in citations]} if citations else {}
 
 
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def log_probs(tokens: Sequence[ScoredToken]) -> dict[str, Any]:
+    """OpenAI's `logprobs` object; a token that ends within a character has its bytes, and is shown with U+FFFD."""
+    content = [_scored(token) | {"top_logprobs": [_scored(other) for other in token.top]} for token in tokens]
+    return {"content": content, "refusal": None}
+
+
+def _scored(token: ScoredToken) -> dict[str, Any]:
+    text = token.raw.decode(errors="replace")
+    return {"token": text, "logprob": max(LOWEST, token.log_prob), "bytes": list(token.raw)}
+
+
 def event(value: object) -> bytes:
     """One server-sent event."""
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
@@ -101,9 +132,9 @@ def error_event(error: HTTPError) -> bytes:
     return event(error.body())
 
 
-def usage(finished: Finished) -> dict[str, int]:
-    """OpenAI's `usage` object; the end-of-turn token of the answer counts."""
-    prompt, new = finished.prompt_tokens, finished.new_tokens
+def usage(finished: Sequence[Finished]) -> dict[str, int]:
+    """OpenAI's `usage` object: the prompt counts once, and the end-of-turn token of each answer counts."""
+    prompt, new = max(one.prompt_tokens for one in finished), sum(one.new_tokens for one in finished)
     return {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new}
 
 

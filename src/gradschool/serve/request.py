@@ -12,15 +12,25 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, Va
 
 from gradschool.errors import nearest
 from gradschool.json_text import parse_json
-from gradschool.reasoning import PARTS
 from gradschool.records import Constraint, Conversation, Decoding, Message
-from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
-from gradschool.serve.http_errors import HTTPError
+from gradschool.serve.fields import (
+    CHAT_ONLY,
+    EMPTY,
+    NOTHING,
+    TRUE_BY_DEFAULT,
+    UNSUPPORTED,
+    WITHOUT_EFFECT,
+    is_unsupported,
+)
+from gradschool.serve.http_errors import HTTPError, unsupported
+from gradschool.serve.request_tools import MAX_TOOLS, OfferedTool, Tools, tools_of
 from gradschool.serve.response_format import constraint_of
+from gradschool.serve.scheduler import MAX_TOP
+from gradschool.serve.turns import Turn, question_of
 
 MAX_STOPS = 16
 MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
-TEXT_PARTS = ("text", "input_text", "output_text")
+MAX_N = 16  # answers to one request
 NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
@@ -38,6 +48,9 @@ class CompletionRequest:
     stream: bool = False
     include_usage: bool = False
     constraint: Constraint | None = None
+    n: int = 1
+    tools: Tools | None = None  # that it may call
+    top: int | None = None  # likeliest tokens with the log-probability of each token; None: no log-probabilities
 
     def decoding(self, default: Decoding) -> Decoding:
         """`default` with the changes of the request; a temperature without a seed draws a new seed."""
@@ -54,47 +67,14 @@ class CompletionRequest:
         )
 
 
-def _text(value: Any) -> str | None:
-    """The text of a content: a string, a text part, or a list of these; None if there is none."""
-    if value is None or value == []:
-        return None
-    if isinstance(value, dict):
-        value = [value]
-    if isinstance(value, list):
-        texts = [_part(part) for part in value if not _is_reasoning(part)]
-        if all(text is not None for text in texts):
-            return "".join(text for text in texts if text is not None)
-    if not isinstance(value, str):
-        raise ValueError("must be a string, or a list of parts of type text")
-    return value
-
-
-def _part(value: Any) -> str | None:
-    """The text of one part of a content, None for a part that is none; clients write the parts of any OpenAI API."""
-    if not isinstance(value, dict):
-        return value if isinstance(value, str) else None
-    kind = value.get("type", "text")
-    if kind not in (*TEXT_PARTS, "refusal"):
-        return None
-    text = value.get("refusal" if kind == "refusal" else "text", None)
-    if text is None:
-        return "" if "text" in value or kind == "refusal" else None
-    return text if isinstance(text, str) else None
-
-
-def _is_reasoning(part: Any) -> bool:
-    """Whether a part is what a model thought before an answer that a client sends back."""
-    return isinstance(part, dict) and part.get("type") in PARTS
-
-
-def _no_calls(value: Any) -> None:
-    if value not in (None, [], {}, ""):
-        raise ValueError("calls of tools are not supported")
-
-
 def _integer(value: Any) -> Any:
     """Clients without integers write 5 as 5.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _count(value: Any) -> Any:
+    """A number of which 0 asks for nothing."""
+    return _integer(value) if value else None
 
 
 def _flag(value: Any) -> Any:
@@ -136,15 +116,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
-class _Turn(_Strict):
-    model_config = ConfigDict(extra="ignore")  # clients send back answers with fields that servers added
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str | None, BeforeValidator(_text)] = None
-    tool_calls: Annotated[None, BeforeValidator(_no_calls)] = None
-    function_call: Annotated[None, BeforeValidator(_no_calls)] = None
-
-
 class _StreamOptions(_Strict):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
@@ -164,6 +135,7 @@ class _Body(_Strict):
     stream: Annotated[bool | None, BeforeValidator(_flag)] = None
     stream_options: Annotated[_StreamOptions | None, BeforeValidator(_filled)] = None
     response_format: Annotated[Constraint | None, BeforeValidator(constraint_of)] = None
+    n: Annotated[int | None, BeforeValidator(_count)] = Field(None, ge=1, le=MAX_N)
 
 
 Body = TypeVar("Body", bound=_Body)
@@ -171,8 +143,13 @@ Body = TypeVar("Body", bound=_Body)
 
 class _ChatBody(_Body):
     # The first wrong one is an error: a body has room for hundreds of thousands.
-    messages: Annotated[tuple[_Turn, ...], FailFast()] = Field(min_length=1, strict=False)
+    messages: Annotated[tuple[Turn, ...], FailFast()] = Field(min_length=1, strict=False)
     max_completion_tokens: Limit = None
+    logprobs: Annotated[bool | None, BeforeValidator(_flag)] = None
+    tools: tuple[OfferedTool, ...] = Field((), max_length=MAX_TOOLS, strict=False)
+    tool_choice: Any = None
+    parallel_tool_calls: Annotated[bool | None, BeforeValidator(_flag)] = None
+    top_logprobs: Annotated[int | None, BeforeValidator(_count)] = Field(None, ge=1, le=MAX_TOP)
 
 
 class _TextBody(_Body):
@@ -183,27 +160,20 @@ def parse_chat(content: bytes) -> CompletionRequest:
     """Parse the body of POST /v1/chat/completions; raises HTTPError."""
     body = _validated(_ChatBody, _object(content))
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    return _request(body, _question(body.messages), limit)
+    if body.top_logprobs and not body.logprobs:
+        message = "top_logprobs: they are part of logprobs, which are not asked for; set logprobs to true."
+        raise HTTPError(400, message, param="top_logprobs", code="invalid_value")
+    top = body.top_logprobs or 0 if body.logprobs else None
+    tools = tools_of(body.tools, body.tool_choice, body.parallel_tool_calls is not False)
+    if tools and body.response_format:
+        raise unsupported("response_format", "with tools, an answer may be text or a call.", "Leave out one of them.")
+    return replace(_request(body, question_of(body.messages), limit), top=top, tools=tools)
 
 
 def parse_completion(content: bytes) -> CompletionRequest:
     """Parse the body of POST /v1/completions, whose prompt becomes a user message; raises HTTPError."""
     body = _validated(_TextBody, _object(content))
     return _request(body, (Message("user", body.prompt),), body.max_tokens)
-
-
-def _question(turns: tuple[_Turn, ...]) -> Conversation:
-    """The conversation to answer: a turn of the history may be empty, its last one not.
-
-    Some clients send an empty answer last, which is the one to be filled.
-    """
-    count = len(turns)
-    while count > 1 and turns[count - 1].role == "assistant" and not turns[count - 1].content:
-        count -= 1
-    if turns[count - 1].content is None:
-        field = f"messages.{count - 1}.content"
-        raise HTTPError(400, f"{field}: the last message needs text.", param=field, code="invalid_value")
-    return tuple(Message("system" if t.role == "developer" else t.role, t.content or "") for t in turns[:count])
 
 
 def _request(body: _Body, question: Conversation, max_tokens: int | None) -> CompletionRequest:
@@ -218,6 +188,7 @@ def _request(body: _Body, question: Conversation, max_tokens: int | None) -> Com
         stream=bool(body.stream),
         include_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
         constraint=body.response_format,
+        n=body.n or 1,
     )
 
 
@@ -234,12 +205,14 @@ def _object(content: bytes) -> dict[str, Any]:
 
 def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
     if value.get("tool_choice") == "none":  # the answer is to use none of the tools
-        value = {key: value[key] for key in value if key not in ("tools", "functions")}
-    unsupported = next((key for key in value if is_unsupported(key, value[key])), None)
-    if unsupported is not None:
-        message = f"{unsupported} is not supported here (got {_short(value[unsupported])})."
-        raise HTTPError(400, message, param=unsupported, code="unsupported_parameter")
-    fields = {key: value[key] for key in value if key not in (*UNSUPPORTED, *TRUE_BY_DEFAULT, *WITHOUT_EFFECT)}
+        value = {key: value[key] for key in value if key not in ("tools", "tool_choice", "functions")}
+    known = schema.model_fields
+    refused = next((key for key in value if key not in known and is_unsupported(key, value[key])), None)
+    if refused is not None:
+        message = f"{refused} is not supported here (got {_short(value[refused])})."
+        raise HTTPError(400, message, param=refused, code="unsupported_parameter")
+    ignored = (*UNSUPPORTED, *CHAT_ONLY, *TRUE_BY_DEFAULT, *WITHOUT_EFFECT)
+    fields = {key: value[key] for key in value if key in known or key not in ignored}
     fields = {key: fields[key] for key in fields if fields[key] not in EMPTY or key in ("messages", "model", "prompt")}
     unknown = next((key for key in fields if key not in schema.model_fields and fields[key] not in NOTHING), None)
     if unknown is not None:

@@ -1,30 +1,31 @@
-"""Send one answer, complete or as a stream, and cancel it if its client disconnects."""
+"""Send the answers to a request, complete or as a stream, and cancel them if its client disconnects."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gradschool.records import Passage
+from gradschool.model.tool_turns import ToolCall
 from gradschool.serve.abstaining import HEADER, Abstained
+from gradschool.serve.choices import Choice
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.metrics import CLIENT_CLOSED_REQUEST, RequestMetrics
 from gradschool.serve.reply import Reply, error_event
 from gradschool.serve.request import CompletionRequest
 from gradschool.serve.scheduler import Finished, TextChunk
-from gradschool.serve.service import ServedModel, Service
+from gradschool.serve.service import Event, ServedModel, Service
 
 T = TypeVar("T")
 
 
 @dataclass
 class PendingAnswer:
-    """One request whose answer is being generated; `abstained` is known before the first event is sent."""
+    """One request whose answers are being generated; `abstained` is known before the first event is sent."""
 
     service: Service
     model: ServedModel
@@ -32,6 +33,7 @@ class PendingAnswer:
     reply: Reply
     metrics: RequestMetrics
     abstained: bool = False
+    choices: dict[int, Choice] = field(default_factory=dict)  # by the number of the stream
 
     @property
     def headers(self) -> dict[str, str]:
@@ -39,51 +41,38 @@ class PendingAnswer:
         may_abstain = self.model.specialist.recipe.abstention is not None
         return {HEADER: str(self.abstained).lower()} if may_abstain else {}
 
-    def _abstain(self, event: Abstained) -> None:
-        self.abstained = True
-        self.metrics.finished(event.finished)
-        self.metrics.abstained()
+    @property
+    def _equal(self) -> int:
+        """How many answers of the response are equal to each one that is generated."""
+        return self.request.n // self.model.drawn(self.request)
 
     async def complete(self) -> dict[str, Any]:
-        """The complete answer in one object."""
-        text, citations = "", tuple[Passage, ...]()
-        async with contextlib.aclosing(self.service.answer(self.model, self.request)) as events:
-            async for event in events:
-                if isinstance(event, TextChunk):
-                    text += event.text
-                    self.metrics.text_sent(event.text)
-                elif isinstance(event, Finished):
-                    self.metrics.finished(event)
-                    return self.reply.complete(text, citations, event)
-                elif isinstance(event, Abstained):
-                    self._abstain(event)
-                    return self.reply.abstained(event)
-                else:
-                    citations = event
-        raise AssertionError("an answer ended without Finished")
+        """All answers in one object."""
+        async with contextlib.aclosing(self._events()) as events:
+            async for _ in events:
+                pass
+        return self.reply.complete([self.choices[number] for number in sorted(self.choices)] * self._equal)
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The answer as server-sent events; an error after the first event becomes an event."""
-        citations, begun, with_usage = tuple[Passage, ...](), False, self.request.include_usage
+        """The answers as server-sent events; an error after the first event becomes an event."""
+        begun, ended, drawn = set[int](), 0, self.model.drawn(self.request)
         try:
-            async with contextlib.aclosing(self.service.answer(self.model, self.request)) as events:
-                async for event in events:
-                    if isinstance(event, Finished):
-                        self.metrics.finished(event)
-                        head = b"" if begun else self.reply.begin(with_usage)
+            async with contextlib.aclosing(self._events()) as events:
+                async for number, event in events:
+                    content = b""
+                    for index in range(self._equal) if drawn == 1 else (number,):
+                        written = self._written(index, event, self.choices[number])
+                        if written is not None and index not in begun:
+                            begun.add(index)
+                            content += self.reply.begin(index)
+                        content += written or b""
+                    ended += isinstance(event, Finished | Abstained)
+                    if ended == drawn:
                         self.metrics.done(200)
-                        yield head + self.reply.end(citations, event, with_usage)
-                    elif isinstance(event, Abstained):
-                        self._abstain(event)
-                        self.metrics.done(200)
-                        yield self.reply.begin(with_usage) + self.reply.end_abstained(event, with_usage)
-                    elif not isinstance(event, TextChunk):
-                        citations = event
-                    elif event.text or not begun:
-                        head = b"" if begun else self.reply.begin(with_usage)
-                        begun = True
-                        self.metrics.text_sent(event.text)
-                        yield head + (self.reply.text(event.text, with_usage) if event.text else b"")
+                        finished = [choice.finished for choice in self.choices.values()]
+                        content += self.reply.done(finished * self._equal)
+                    if content:
+                        yield content
         except HTTPError as error:
             if not begun:
                 raise
@@ -94,6 +83,36 @@ class PendingAnswer:
             raise
         finally:
             self.metrics.done(CLIENT_CLOSED_REQUEST)
+
+    def _written(self, index: int, event: Event, choice: Choice) -> bytes | None:
+        """An event as bytes; None if nothing is sent for it."""
+        if isinstance(event, TextChunk):
+            return self.reply.text(index, event)
+        if isinstance(event, ToolCall):
+            return self.reply.call(index, event, len(choice.calls) - 1)
+        if isinstance(event, Finished):
+            return self.reply.end(index, choice)
+        return self.reply.abstained(index, event) if isinstance(event, Abstained) else None
+
+    async def _events(self) -> AsyncGenerator[tuple[int, Event], None]:
+        """The events of all answers, which are counted, and added to `choices`."""
+        async with contextlib.aclosing(self.service.answers(self.model, self.request)) as events:
+            async for number, event in events:
+                choice = self.choices.setdefault(number, Choice())
+                choice.add(event)
+                if isinstance(event, TextChunk):
+                    self.metrics.text_sent(event.text)
+                elif isinstance(event, Finished | Abstained):
+                    self._count(choice)
+                yield number, event
+
+    def _count(self, choice: Choice) -> None:
+        """Count a finished answer, and the prompt with the first one."""
+        first = sum(one.finished.prompt_tokens > 0 for one in self.choices.values()) <= 1
+        self.metrics.finished(choice.finished if first else replace(choice.finished, prompt_tokens=0))
+        if choice.abstained:
+            self.abstained = True
+            self.metrics.abstained()
 
 
 class EventStream(StreamingResponse):

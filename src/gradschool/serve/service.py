@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from gradschool.errors import GradschoolError, ModelError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.model.chat import varied_length
+from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Constraint, Conversation, Message, Passage
 from gradschool.serve.abstaining import Abstained, decide
+from gradschool.serve.calling import Calls, calls_of, divided
+from gradschool.serve.choices import decided, drawn, merged
 from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
 from gradschool.serve.request import CompletionRequest
-from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
-from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter
+from gradschool.serve.scheduler import Finished, Prompt, Scheduler, ScoredToken, TextChunk
+from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter, TokensOfText
 from gradschool.specialist import Specialist
 
 T = TypeVar("T")
+Event: TypeAlias = TextChunk | ToolCall | Finished | Abstained | tuple[Passage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +67,58 @@ class ServedModel:
     seal: str = ""
     verdict: str = ""
 
-    def prompt(self, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
+    def drawn(self, request: CompletionRequest) -> int:
+        """How many answers are generated for a request."""
+        return len(drawn(request.decoding(self.specialist.recipe.decoding), request.n))
+
+    def prompt(self, request: CompletionRequest) -> "Prepared":
         """Retrieve passages and build the prompt; blocking. Raises HTTPError if it does not fit the context."""
         scheduler, recipe = self.base.scheduler, self.specialist.recipe
         if request.constraint:
-            demand_constraint(self.specialist, request.constraint)
+            demand_constraint(self.specialist, request.constraint, "response_format")
+        decoding, abstains = request.decoding(recipe.decoding), recipe.abstention is not None
+        calls = calls_of(request, scheduler, decoding)
+        if calls and calls.constraint:
+            demand_constraint(self.specialist, calls.constraint, "tools")
+            decoding = replace(decoding, constraint=calls.constraint)
+        if request.top is not None and not decoding.compares:
+            scheduler.demand_log_probs(decoding)
         refuse_long(request.question, scheduler)
-        conversation, passages = self.specialist.conversation(request.question)
-        tokens, ids = scheduler.tokens(conversation)
+        tools, opening = (calls.tools.tools, calls.opening) if calls else ((), "")
+        reserved = 0
+        if tools:
+            refuse_long((Message("user", json.dumps(tools, ensure_ascii=False)),), scheduler)
+            reserved = scheduler.tokens(request.question, tools)[0] - scheduler.tokens(request.question)[0]
+        conversation, passages = self.specialist.conversation(request.question, max(0, reserved))
+        tokens, ids = scheduler.tokens(conversation, tools, opening)
         free = scheduler.context_length - tokens
         if free < 1:
             raise too_long(tokens, scheduler.context_length)
-        decoding = request.decoding(recipe.decoding)
-        abstains = recipe.abstention is not None
-        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=abstains)
+        scored = abstains or request.top is not None
+        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=scored)
         signals = self.specialist.relevance(request.question) if abstains else {}
-        return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals), passages
+        prompt = Prompt(
+            conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals, request.top, bool(calls)
+        )
+        return Prepared(prompt, passages, calls)
 
 
-def demand_constraint(specialist: Specialist, constraint: Constraint) -> None:
-    """Raise HTTPError if the base cannot constrain answers as a request asks for."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that can be answered: its prompt, the passages in it, and the calls that the answer may have."""
+
+    prompt: Prompt
+    passages: tuple[Passage, ...]
+    calls: Calls | None
+
+
+def demand_constraint(specialist: Specialist, constraint: Constraint, field: str) -> None:
+    """Raise HTTPError if the base cannot constrain answers as a field of a request asks for."""
     try:
         specialist.engine.demand_constraint(constraint)
     except ModelError as error:
-        text = f"response_format: {error.what} {error.why}"
-        raise HTTPError(400, text, param="response_format", code="invalid_value") from error
+        text = f"{field}: {error.what} {error.why}"
+        raise HTTPError(400, text, param=field, code="invalid_value") from error
 
 
 def refuse_long(question: Conversation, scheduler: Scheduler) -> None:
@@ -121,40 +153,52 @@ class Service:
             raise HTTPError(404, f"There is no model {name[:80]!r}; {hint}.", param="model", code="model_not_found")
         return self.models[name]
 
-    async def answer(
-        self, model: ServedModel, request: CompletionRequest
-    ) -> AsyncGenerator[TextChunk | Finished | Abstained | tuple[Passage, ...], None]:
-        """Stream an answer: text, then the passages it cites, then Finished; or Abstained alone.
+    async def answers(self, model: ServedModel, request: CompletionRequest) -> AsyncGenerator[tuple[int, Event], None]:
+        """Stream the answers that are generated for a request, each event with the number of its answer.
 
-        Closing the generator cancels the answer. Raises HTTPError if the request cannot be answered, the queue is full
-        or the time limit is exceeded.
+        An answer is text, then calls of tools, then the passages it cites, then Finished; or Abstained alone. Those
+        that abstain come first. Closing the generator cancels the answers. Raises HTTPError if the request cannot be
+        answered, the queue is full or the time limit is exceeded.
         """
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
-        marks = CitationMarkFilter() if model.specialist.recipe.passages else None
-        passages: tuple[Passage, ...] = ()
-        with self._admitted(model.base):
+        count = model.drawn(request)
+        with self._admitted(model.base, count):
             try:
-                prompt, passages = await self._in_time(self._prompt(model, request), deadline)
-                stream = model.base.scheduler.answer(prompt)
-                if abstention := model.specialist.recipe.abstention:
-                    decided = await self._in_time(decide(stream, prompt, abstention), deadline)
-                    if isinstance(decided, Abstained):
-                        yield decided
-                        return
-                    stream = decided
-                stream = stop_at_stop_string(stream, prompt)
-                async with contextlib.aclosing(stream) as events:
-                    while True:
-                        event = await self._in_time(anext(events), deadline)
-                        if isinstance(event, Finished):
-                            if marks:
-                                yield TextChunk(marks.end(), event.new_tokens)
-                                yield resolve(marks.raw, passages)
-                            yield event
-                            return
-                        yield replace(event, text=marks.add(event.text)) if marks else event
+                ready = await self._in_time(self._prompt(model, request), deadline)
+                each = [replace(ready.prompt, decoding=one) for one in drawn(ready.prompt.decoding, count)]
+                events = merged([self._answer(model, replace(ready, prompt=prompt), deadline) for prompt in each])
+                if model.specialist.recipe.abstention:
+                    events = decided(events, count)
+                async with contextlib.aclosing(events):
+                    async for event in events:
+                        yield event
             except GradschoolError as error:
                 raise http_error_of(error) from error
+
+    async def _answer(self, model: ServedModel, ready: Prepared, deadline: float) -> AsyncGenerator[Event, None]:
+        """Stream one answer."""
+        prompt = ready.prompt
+        marks = CitationMarkFilter() if model.specialist.recipe.passages else None
+        stream = model.base.scheduler.answer(prompt)
+        if abstention := model.specialist.recipe.abstention:
+            decision = await self._in_time(decide(stream, prompt, abstention), deadline)
+            if isinstance(decision, Abstained):
+                yield decision
+                return
+            stream = decision
+        parts = divided(stream, ready.calls) if ready.calls else stream
+        async with contextlib.aclosing(stop_at_stop_string(parts, prompt)) as events:
+            while True:
+                event = await self._in_time(anext(events), deadline)
+                if isinstance(event, Finished):
+                    if marks:
+                        yield TextChunk(marks.end(), event.new_tokens)
+                        yield resolve(marks.raw, ready.passages)
+                    yield event
+                    return
+                if marks and isinstance(event, TextChunk):
+                    event = replace(event, text=marks.add(event.text))
+                yield event
 
     def drain(self) -> None:
         """Accept no more requests and give running ones the grace period. Call it in the event loop."""
@@ -172,18 +216,18 @@ class Service:
             await base.scheduler.close()
 
     @contextlib.contextmanager
-    def _admitted(self, base: ServedBase) -> Iterator[None]:
+    def _admitted(self, base: ServedBase, answers: int) -> Iterator[None]:
         if self.closing:
             raise shutting_down()
-        if base.open >= base.scheduler.at_once + self.limits.waiting:
+        if base.open + answers > base.scheduler.at_once + self.limits.waiting:
             raise overloaded(base.waiting)
-        base.open += 1
+        base.open += answers
         try:
             yield
         finally:
-            base.open -= 1
+            base.open -= answers
 
-    async def _prompt(self, model: ServedModel, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
+    async def _prompt(self, model: ServedModel, request: CompletionRequest) -> Prepared:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(model.base.prompts, model.prompt, request)
 
@@ -200,16 +244,23 @@ class Service:
             self._timeouts.discard(timeout)
 
 
-async def stop_at_stop_string(stream: AnswerStream, prompt: Prompt) -> AnswerStream:
+async def stop_at_stop_string(
+    stream: AsyncGenerator[TextChunk | ToolCall | Finished, None], prompt: Prompt
+) -> AsyncGenerator[TextChunk | ToolCall | Finished, None]:
     """An answer up to the first of the prompt's stop strings; ends the generation there."""
-    text = StopStringFilter(prompt.stop)
+    text, tokens = StopStringFilter(prompt.stop), TokensOfText[ScoredToken]()
     async with contextlib.aclosing(stream):
         async for event in stream:
             if isinstance(event, Finished):
-                yield TextChunk(text.end(), event.new_tokens)
+                yield TextChunk(text.end(), event.new_tokens, tokens.rest())
                 yield event
                 return
-            yield TextChunk(text.add(event.text), event.new_tokens)
+            if isinstance(event, ToolCall):
+                yield event
+                continue
+            tokens.add(event.text, event.tokens)
+            certain = text.add(event.text)
+            yield TextChunk(certain, event.new_tokens, tokens.of(certain))
             if text.hit:
                 yield Finished("stop", prompt.tokens, event.new_tokens)
                 return

@@ -5,12 +5,15 @@ the filtered text.
 """
 
 import re
+from collections import deque
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from gradschool.ground.cite import strip_marks
 
 # An unfinished citation mark, or whitespace before a possible mark or the end.
 UNCERTAIN = re.compile(r"(?<!\s)\s*+(?:\[[\d ,;]*+)?\Z")
+T = TypeVar("T")
 JSON_STARTS = ("{", "[{", '["')
 MAY_BE_MARK = re.compile(r"\[ ?(?:[1-9]|\Z)")
 
@@ -43,6 +46,33 @@ class StopStringFilter:
         """How many characters at the end could start a stop string."""
         held = self._held
         return max((_overlap(held[-(len(stop) - 1) :], stop) for stop in self._stops if len(stop) > 1), default=0)
+
+
+class TokensOfText(Generic[T]):
+    """The tokens of a text that a filter holds back: each is passed on with the text in which it begins."""
+
+    def __init__(self) -> None:
+        self._held: deque[tuple[int, T]] = deque()  # with the position where each begins
+        self._added = self._passed = 0
+
+    def add(self, text: str, tokens: Sequence[T]) -> None:
+        """Add the text of some tokens; several tokens of one text begin at its start."""
+        self._held += [(self._added, token) for token in tokens]
+        self._added += len(text)
+
+    def of(self, text: str) -> tuple[T, ...]:
+        """The tokens that begin in the next text that is passed on."""
+        self._passed += len(text)
+        found = list[T]()
+        while self._held and self._held[0][0] < self._passed:
+            found.append(self._held.popleft()[1])
+        return tuple(found)
+
+    def rest(self) -> tuple[T, ...]:
+        """The tokens that were held back until the end."""
+        found = tuple(token for _, token in self._held)
+        self._held.clear()
+        return found
 
 
 def _overlap(tail: str, stop: str) -> int:

@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from gradschool.model.engine import Engine
-from gradschool.records import Conversation, Message
+from gradschool.model.tool_turns import Tool
+from gradschool.records import Conversation, Decoding, Message
+from gradschool.serve.http_errors import no_log_probs
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 
 AT_ONCE = 8
@@ -16,15 +19,22 @@ class ThreadScheduler:
 
     max_token = 0
     failure = ""
+    chat = None
 
     def __init__(self, engine: Engine, at_once: int | None, context_length: int | None) -> None:
         self._engine, self.at_once = engine, at_once or AT_ONCE
         self.context_length = min(engine.context_length, context_length or engine.context_length)
         self._threads = ThreadPoolExecutor(self.at_once, "gradschool-answer")
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a conversation, without their ids."""
         return self._engine.count_tokens(conversation), ()
+
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raises HTTPError: an engine's stream is text."""
+        raise no_log_probs("The base of this specialist does not report them.")
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
         """Stream an answer; closing the generator stops it at the next chunk."""

@@ -5,20 +5,20 @@ Answers are streamed through. A cancelled request closes its connection, so that
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import httpx
 
 from gradschool.errors import RemoteError
 from gradschool.model.dialect import MAX_MESSAGE_BYTES, TOO_LONG, refusal_of
-from gradschool.model.llama_cpp import event_of
 from gradschool.model.received import PLAIN, blocks_async
 from gradschool.model.sse import lines_of_async
 from gradschool.model.streamed import StreamError
-from gradschool.records import Conversation
-from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
+from gradschool.model.tool_turns import Tool
+from gradschool.records import Conversation, Decoding
+from gradschool.serve.http_errors import HTTPError, no_log_probs
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, ScoredToken, TextChunk
 
 UPSTREAM_FAILED = "The upstream model failed."
 
@@ -35,6 +35,10 @@ class Exchange(Protocol):
 
     def add(self, line: str) -> str:
         """The text that is certain after this line of the response; raises StreamError."""
+        ...
+
+    def tokens(self) -> tuple[ScoredToken, ...]:
+        """The tokens that were received since the last call, if their log-probabilities were asked for."""
         ...
 
     def end(self) -> "tuple[str, Exchange | None]":
@@ -58,15 +62,22 @@ class UpstreamScheduler:
 
     max_token = 0
     failure = ""
+    chat = None
 
     def __init__(self, client: httpx.AsyncClient, begin: Begin, at_once: int, context_length: int) -> None:
         self.at_once, self.context_length = at_once, context_length
         self._client, self._begin = client, begin
         self._slots = asyncio.Semaphore(at_once)
 
-    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+    def tokens(
+        self, conversation: Conversation, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> tuple[int, tuple[int, ...]]:
         """Unknown (0): the upstream server counts tokens and rejects prompts that are too long."""
         return 0, ()
+
+    def demand_log_probs(self, decoding: Decoding) -> None:
+        """Raises HTTPError: what a server of others reports cannot be checked, nor without its reasoning."""
+        raise no_log_probs("The base of this specialist is on another server.")
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
         """Stream an answer; closing the generator closes the connection."""
@@ -78,9 +89,10 @@ class UpstreamScheduler:
                 async with contextlib.aclosing(self._lines(exchange)) as lines:
                     async for line in lines:
                         if isinstance(line, str):
-                            if text := _added(exchange, line):
+                            text, tokens = _added(exchange, line), exchange.tokens()
+                            if text or tokens:
                                 count += 1
-                                yield TextChunk(text, count)
+                                yield TextChunk(text, count, tokens)
                         else:
                             following = line
                 if following is None:
@@ -140,43 +152,6 @@ def _error(status: int, content: bytes) -> HTTPError:
         too_long = status == 413 or "context" in message.lower() or any(one in message.lower() for one in TOO_LONG)
         return HTTPError(400, message, code="context_length_exceeded" if too_long else None)
     return HTTPError(503 if status in (429, 503) else 502, message, code="bad_gateway")
-
-
-class LlamaExchange:
-    """llama.cpp's /completion, which takes token ids: text from users cannot become control tokens."""
-
-    path = "completion"
-
-    def __init__(self, body: dict[str, Any]) -> None:
-        self.body = body | {"stream": True}
-        self._finished: Finished | None = None
-
-    def add(self, line: str) -> str:
-        """The text of an event; the last one has the finish reason and the counts."""
-        event = event_of(line)
-        if event is None:
-            return ""
-        try:
-            if event.get("stop"):
-                counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
-                self._finished = Finished("length" if event.get("stop_type") == "limit" else "stop", *counts)
-            return str(event.get("content") or "")
-        except (ValueError, TypeError, LookupError, OverflowError) as error:
-            raise StreamError(f"an event that cannot be read: {line[:200]}") from error
-
-    def end(self) -> tuple[str, None]:
-        """Nothing is held back, and no request is sent again."""
-        if self._finished is None:
-            raise RemoteError(UPSTREAM_FAILED, "Its answer ended early.")
-        return "", None
-
-    def refused(self, status: int, content: bytes) -> None:
-        """There is no other way to ask."""
-
-    def finished(self) -> Finished:
-        """The finish reason and the counts of the last event."""
-        assert self._finished is not None
-        return self._finished
 
 
 def address_of(address: str) -> str:

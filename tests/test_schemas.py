@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gradschool.score import schemas
-from gradschool.score.schemas import Schema
+from gradschool import schemas
+from gradschool.schemas import Schema
 
 TWICE: dict[str, Any] = {
     "$defs": {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": {"type": "object"}},
