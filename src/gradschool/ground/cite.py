@@ -53,7 +53,7 @@ def _quote(passage: Passage) -> str:
     body = passage.text
     if passage.heading:  # the heading is put first
         body = HEADING_LINES.sub("", body)
-    body = join_broken_words(body)
+    body = join_broken_words(f"{passage.table_head}\n{body}" if passage.table_head else body)
     return neutralize(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
 
 
