@@ -160,6 +160,11 @@ class Ground(Section):
     passage_words: int = Field(
         90, ge=10, description="length of a passage; passages end at sentence ends", json_schema_extra={"unit": "words"}
     )
+    judge: bool = Field(
+        True,
+        description="also try to rank the passages found by how likely the base finds the question after each; needs a "
+        "local base, and reads eight passages per question",
+    )
     embedder: FileName | None = Field(
         None, description="embedding model (folder or Hub id) for vector search; default: full-text search only"
     )

@@ -12,12 +12,14 @@ from gradschool.data.nearest import NearestQuestions, SimilarQuestions
 from gradschool.errors import DamagedError
 from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
+from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
 from gradschool.model.engine import Engine, TextLoss, refused
 from gradschool.model.local import local_engine
 from gradschool.model.signals import RELEVANCE
 from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
 from gradschool.score.abstention import given
 from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
+from gradschool.values import Fraction
 
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
@@ -46,6 +48,8 @@ class Recipe:
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
     written: bool = False  # the instructions were rewritten by a model
     ranking: Literal["tf-idf", "bm25"] = "tf-idf"  # by which the nearest examples are found; that of older recipes
+    # w of the score of a passage, w · BM25 + (1 - w) · log P(question | passage); at 1, the base does not judge.
+    search_weight: Fraction = 1.0
     own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
 
     @classmethod
@@ -72,7 +76,8 @@ class Recipe:
             kind = "nearest" if self.nearest else "fixed"
             parts.append(f"{self.shots} {kind} examples{' in its own words' * self.own_answers}")
         if self.passages:
-            parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}")
+            judged = f" judged by the base (w = {self.search_weight:g})" if self.search_weight < 1 else ""
+            parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}{judged}")
         if self.adapter:
             parts.append("adapter")
         if self.weights:
@@ -107,7 +112,12 @@ class Specialist:
         If it exceeds the context, examples, then passages are left out: the least similar example, the last of fixed
         ones, the lowest-ranked passage.
         """
-        return self._fitted(question, self._found(last_user(question)))
+        return self.conversations([question])[0]
+
+    def conversations(self, questions: Sequence[Conversation]) -> list[tuple[Conversation, tuple[Passage, ...]]]:
+        """The same for several questions; faster if the base judges their passages."""
+        found = self._searched([last_user(question) for question in questions])
+        return [self._fitted(question, its) for question, its in zip(questions, found, strict=True)]
 
     def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
         """The conversation that the base is asked, with these passages instead of those that would be found."""
@@ -171,11 +181,22 @@ class Specialist:
         """The passages for a question; if none supports a given ideal answer, one that does replaces the last."""
         if not self.recipe.passages:
             return ()
-        found = tuple(self.index.search(asked, self.recipe.passages))
+        [found] = self._searched([asked])
         if not ideal or supported(ideal, found, asked):
             return found
         extended = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
         return extended if supported(ideal, extended, asked) else found
+
+    def _searched(self, asked: Sequence[str]) -> list[tuple[Passage, ...]]:
+        """The passages for each of some questions, which are judged together: a passage is read once for all."""
+        count, weight = self.recipe.passages, self.recipe.search_weight
+        if not count:
+            return [()] * len(asked)
+        if weight == 1:
+            return [tuple(self.index.search(one, count)) for one in asked]
+        found: list[Ranked] = [self.index.scored(one, max(count, CANDIDATES)) for one in asked]
+        judged = question_log_probs(self.engine, asked, found)
+        return [tuple(ranked(its, read, weight)[:count]) for its, read in zip(found, judged, strict=True)]
 
     @cached_property
     def _shown_turns(self) -> dict[Example, list[Message]]:
@@ -211,7 +232,7 @@ class Specialist:
 
         Yields (position, answer) as each is finished, with citations resolved and removed.
         """
-        pairs, recipe = [self.conversation(question) for question in questions], self.recipe
+        pairs, recipe = self.conversations(questions), self.recipe
         asked, passages = [asked for asked, _ in pairs], [passages for _, passages in pairs]
         known = passages if recipe.passages else None
         for position, answer in answer_and_cite(self.engine, asked, known, recipe.decoding, recipe.adapter):

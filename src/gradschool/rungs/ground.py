@@ -10,8 +10,9 @@ from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run_keys import DOCUMENTS
 from gradschool.rungs.choice import choose
+from gradschool.rungs.judging import try_judged
 from gradschool.rungs.prompt import instruction_variants
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, free_and_constrained, made
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, free_and_constrained, made, scores_of
 from gradschool.specialist import Specialist
 
 NAME = "ground"
@@ -19,6 +20,8 @@ NAME = "ground"
 
 def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Index the documents, then try passages with each variant of the instructions and with the best prompt's examples.
+
+    The best of them is tried again with passages that the base judges.
 
     Raises DataError if the documents contain no text.
     """
@@ -33,7 +36,10 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
     chosen = yield from choose(best, free_and_constrained(recipes, inputs), inputs, NAME)
-    return made(chosen.recipe, chosen.rows, began, chosen.tried)
+    searched = chosen.recipe, list(chosen.rows)
+    judged = yield from try_judged(best, chosen.recipe, inputs, NAME) if settings.ground.judge else ()
+    recipe, rows = best_of([searched, *judged])
+    return made(recipe, rows, began, (*chosen.tried, *scores_of(judged)))
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
