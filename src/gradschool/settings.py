@@ -209,6 +209,13 @@ class Tune(Section):
         description="maximum increase of the loss on general text",
         json_schema_extra={"unit": "nats per token"},
     )
+    distractors: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="fraction of train examples that are also asked without the passage that supports their answer, to "
+        "answer that it is not there, and as many with it among wrong passages; only after the ground rung",
+    )
     curve: bool = Field(
         False,
         description="also train on 1/8, 1/4 and 1/2 of the examples, to estimate the gain from twice as many",

@@ -1,5 +1,6 @@
 """The specialist: a base with a recipe, which rungs make, metrics score, packages contain and servers run."""
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from pydantic import AliasChoices, Field
 
 from gradschool.data.nearest import NearestQuestions, SimilarQuestions
 from gradschool.errors import DamagedError
-from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
+from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
 from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
 from gradschool.model.engine import Engine, TextLoss, refused
@@ -24,6 +25,7 @@ from gradschool.values import Fraction
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
 FILE = {"in": "file"}
+MORE = 5  # passages that are searched for wrong ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,27 @@ class Specialist:
         """
         conversation, passages = self._fitted(example.question, self._found(example.last_user, example.ideal))
         return self._with_ideal(conversation, passages, example)
+
+    def distracted(self, example: Example, order: random.Random) -> list[Conversation]:
+        """An example to train on with wrong passages: all of them wrong, and the right one at any place among them.
+
+        Without the right one, the answer is that it is not in the passages. Empty if no passage supports the ideal
+        answer, since the right one is not known then, or if no other passages are found.
+        """
+        asked, ideal, count = example.last_user, example.ideal, self.recipe.passages
+        found = self._found(asked, ideal)
+        right = next((one for one in found if supported(ideal, (one,), asked)), None)
+        others = [*found, *self.index.search(asked, count + MORE)] if right else []
+        wrong = [one for one in dict.fromkeys(others) if not supported(ideal, (one,), asked)][:count]
+        if not right or not wrong:
+            return []
+        missing, among = tuple(wrong), (right, *wrong[: count - 1])
+        without, _ = self._fitted(example.question, missing)
+        lessons = [(*without, Message("assistant", NOT_THERE))]
+        if len(among) > 1:
+            conversation, shown = self._fitted(example.question, tuple(order.sample(among, len(among))))
+            lessons.append(self._with_ideal(conversation, shown, example))
+        return lessons
 
     def as_asked(self, example: Example) -> Conversation:
         """An example to measure a loss on: asked as `conversation` asks it, without knowing the ideal answer."""

@@ -10,6 +10,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run_keys import DOCUMENTS
 from gradschool.rungs.choice import choose
+from gradschool.rungs.citing import with_causes
 from gradschool.rungs.judging import try_judged
 from gradschool.rungs.prompt import instruction_variants
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, free_and_constrained, made, scores_of
@@ -39,7 +40,8 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     searched = chosen.recipe, list(chosen.rows)
     judged = yield from try_judged(best, chosen.recipe, inputs, NAME) if settings.ground.judge else ()
     recipe, rows = best_of([searched, *judged])
-    return made(recipe, rows, began, (*chosen.tried, *scores_of(judged)))
+    candidate = made(recipe, rows, began, (*chosen.tried, *scores_of(judged)))
+    return (yield from with_causes(candidate, best, rows, inputs))
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
