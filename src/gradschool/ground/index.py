@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 DEPTH = 50  # passages from each search, of which the best are fused or chosen
+# Weight of the cosine added to BM25, by the validation questions of fairytaleqa (bench/retrievers.py).
+COSINE = 15.0
 MAX_QUERY = 20_000  # characters; the rest of a query is ignored
 
 
@@ -51,8 +53,9 @@ class IndexManifest(BaseModel, frozen=True):
     """What an index was built from: hashes of documents and passages, and its settings.
 
     `folded`: whether texts were folded; `unaccented`: whether Latin letters lost their accents; `respelled`: whether
-    Greek ones did, and joined articles were divided; `bigrams`: whether pairs of characters are searched too. An index
-    of an earlier version is searched as it was tested.
+    Greek ones did, and joined articles were divided; `bigrams`: whether pairs of characters are searched too; `summed`:
+    whether BM25 and cosine are added, and not fused by rank. An index of an earlier version is searched as it was
+    tested.
     """
 
     format: Literal[1] = FORMAT
@@ -64,6 +67,7 @@ class IndexManifest(BaseModel, frozen=True):
     unaccented: bool = False
     respelled: bool = False
     bigrams: bool = False
+    summed: bool = False
     embedder: EmbedderIdentity | None
 
 
@@ -98,6 +102,7 @@ def index_passages(
             unaccented=True,
             respelled=True,
             bigrams=True,
+            summed=True,
             embedder=embedder
             and EmbedderIdentity(
                 name=embedder.name, revision=embedder.revision, sha256=embedder.hash, files=embedder.files
@@ -169,11 +174,10 @@ class Index:
         return [passage for passage, _ in self.scored(query, k)]
 
     def scored(self, query: str, k: int) -> list[tuple[Passage, float]]:
-        """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
+        """As `search`, each with its score: BM25, or BM25 plus weighted cosine if the index has vectors.
 
         Scores are comparable within one query, not between queries. Near copies of better passages come last. A query
         of common words that are in no passage finds passages with its stop words.
-        Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
         """
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
         if k < 1 or not any(character.isalnum() for character in words):
@@ -192,7 +196,10 @@ class Index:
         """The numbers of passages found, with their scores; raises DamagedError if LanceDB cannot read its files."""
         try:
             with panics_as_errors():
-                rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
+                search = self._full_text
+                if self.manifest.embedder:
+                    search = self._hybrid if self.manifest.summed else self._by_rank
+                rows = list(search(words, k))
         except GradschoolError:
             raise
         except Exception as error:  # LanceDB raises any
@@ -221,6 +228,23 @@ class Index:
         return any_of({"words": words, "bigrams": bigrams(words, single=False) if self.manifest.bigrams else ""})
 
     def _hybrid(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        """BM25 plus weighted cosine of the best passages of both searches; BM25 is 0 below its best ones."""
+        vector = self._embedder.embed([words], "query")[0]
+        scores = dict(self._full_text(words, k))
+
+        def nearest(condition: str, limit: int) -> Iterator[tuple[int, float]]:
+            found = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+            found = found.where(condition, prefilter=True) if condition else found
+            rows = found.select(["number", "_distance"]).limit(limit).to_list()
+            return ((int(row["number"]), 1 - float(row["_distance"])) for row in rows)
+
+        cosines = dict(nearest("", max(k, DEPTH)))
+        if others := scores.keys() - cosines.keys():
+            cosines |= dict(nearest(f"number IN ({', '.join(map(str, sorted(others)))})", len(others)))
+        return ((number, scores.get(number, 0.0) + COSINE * cosine) for number, cosine in cosines.items())
+
+    def _by_rank(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        """Reciprocal rank fusion (k = 60), as earlier versions tested it."""
         from lancedb.rerankers import RRFReranker
 
         vector = self._embedder.embed([words], "query")[0]

@@ -23,9 +23,6 @@ DIGITS = 6  # of coverage: rounding is no difference
 def try_judged(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[Sequence[Tried]]:
     """The recipe with judged passages, and its validation answers; empty if the base cannot judge, or does not help."""
     index = specialist_of(best.engine, recipe).index
-    if index.manifest.embedder:
-        yield Note(f"{rung}: the base does not judge passages that an embedder ranks.", "detail")
-        return ()
     examples = [example for example in inputs.validation if coverage(example.ideal, (), example.last_user) is not None]
     asked = [example.last_user for example in examples]
     found = [index.scored(one, max(recipe.passages, CANDIDATES)) for one in asked]
