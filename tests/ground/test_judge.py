@@ -16,10 +16,9 @@ def test_questions_are_read_after_their_passages_as_if_each_was_read_alone(engin
     for question, its in zip(asked, together, strict=True):
         for one in PASSAGES:
             if one.id in its:
-                [[alone]] = engine.continuations(
-                    [(Message("user", f"{one.text}\n\n{REQUEST}"),)], [[question]], ended=True
-                )
-                assert its[one.id] == pytest.approx(-alone.loss, abs=1e-3)
+                asking = (Message("user", f"{one.text}\n\n{REQUEST}"),)
+                [alone] = engine.continuations([asking], [[question]], ended=True)
+                assert alone is not None and its[one.id] == pytest.approx(-alone[0].loss, abs=1e-3)
 
 
 def test_the_weight_decides_between_search_and_judge() -> None:

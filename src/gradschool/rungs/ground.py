@@ -1,6 +1,7 @@
 """The ground rung: retrieval. Passages of the user's documents are put before each question."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gradschool.files import hash_of
@@ -13,7 +14,7 @@ from gradschool.rungs.choice import choose
 from gradschool.rungs.citing import with_causes
 from gradschool.rungs.judging import try_judged
 from gradschool.rungs.prompt import instruction_variants
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, free_and_constrained, made, scores_of
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, Tried, best_of, free_and_constrained, made, scores_of
 from gradschool.specialist import Specialist
 
 NAME = "ground"
@@ -38,7 +39,9 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
     chosen = yield from choose(best, free_and_constrained(recipes, inputs), inputs, NAME)
     searched = chosen.recipe, list(chosen.rows)
-    judged = yield from try_judged(best, chosen.recipe, inputs, NAME) if settings.ground.judge else ()
+    judged: Sequence[Tried] = ()
+    if settings.ground.judge:
+        judged = yield from try_judged(best, chosen.recipe, inputs, NAME)
     recipe, rows = best_of([searched, *judged])
     candidate = made(recipe, rows, began, (*chosen.tried, *scores_of(judged)))
     return (yield from with_causes(candidate, best, rows, inputs))
