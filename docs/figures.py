@@ -11,11 +11,12 @@ from typing import Any
 
 import audit_table
 import climb_table
+import retrievers_table
 import rungs_table
 from markdown_table import table
 from tree import ROOT
 
-DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md", "audit.md")
+DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md", "audit.md", "decisions.md")
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -358,6 +359,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "same_file": of("same_file", same_file),
     "rounding": of("rounding", rounding),
     "audit_gates": of("audit_gates", audit_table.audit_gates),
+    "retrievers": of("retrievers", retrievers_table.retrievers),
     "lower_rungs": lambda: rungs_table.lower_rungs(RESULTS),
 }
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import torch
 import tiny
 from finish import finish
 from gradschool.errors import ModelError
-from gradschool.ground.cite import INSTRUCTIONS
+from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE
 from gradschool.ground.index import Index, build_index
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import AdapterReaders, shared_copy
@@ -380,3 +381,24 @@ def test_the_score_of_the_best_passage_is_a_signal_where_passages_are_used(index
     assert alone.signals and RELEVANCE not in alone.signals
     [(_, plain)] = Specialist(FakeEngine(), replace(recipe, decoding=Decoding())).drafts([user("red boat")])
     assert plain.signals == {}
+
+
+def test_lessons_with_wrong_passages_say_that_the_answer_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "boats.md").write_text("The red boat lies in the harbour of Kiel since spring.\n")
+    (tmp_path / "more.md").write_text("# One\n\nThe blue boat is sold.\n\n# Two\n\nA boat has no wheels.\n")
+    finish(build_index(tmp_path, tmp_path / "index", Ground()))
+    student = Specialist(FakeEngine(), Recipe("Answer.", passages=2, index=str(tmp_path / "index")))
+    known = example(9, "Where is the red boat?", "It lies in the harbour of Kiel.")
+    places = set()
+    for seed in range(8):
+        without, among = student.distracted(known, random.Random(seed))
+        assert without[-1].content == NOT_THERE and "Kiel" not in without[-2].content
+        assert "The blue boat" in without[-2].content and "no wheels" in without[-2].content
+        place = 1 if "[1] The red boat" in among[-2].content else 2
+        assert among[-1].content == f"It lies in the harbour of Kiel. [{place}]"
+        places.add(place)
+    assert places == {1, 2}
+    assert student.distracted(example(8, "Where is it?", "Nobody knows that at all."), random.Random(0)) == []
+    one = replace(student, recipe=replace(student.recipe, passages=1))
+    [only] = one.distracted(known, random.Random(0))
+    assert only[-1].content == NOT_THERE and "Kiel" not in only[-2].content

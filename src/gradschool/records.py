@@ -150,7 +150,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A passage of a document with its exact position: `document_text[start:end] == text`."""
+    """A passage of a document with its exact position: `document_text[start:end] == text`.
+
+    `table_head` is the first row of the table that the passage continues, which names the columns of its rows.
+    """
 
     id: str
     text: str
@@ -161,6 +164,7 @@ class Passage:
     last_line: Count
     heading: str = ""
     page: Count | None = None
+    table_head: str = ""
 
     def as_citation(self) -> dict[str, Any]:
         """The JSON object that represents it in the citations of an answer."""

@@ -160,6 +160,11 @@ class Ground(Section):
     passage_words: int = Field(
         90, ge=10, description="length of a passage; passages end at sentence ends", json_schema_extra={"unit": "words"}
     )
+    judge: bool = Field(
+        True,
+        description="also try to rank the passages found by how likely the base finds the question after each; needs a "
+        "local base, and reads eight passages per question",
+    )
     embedder: FileName | None = Field(
         None, description="embedding model (folder or Hub id) for vector search; default: full-text search only"
     )
@@ -203,6 +208,13 @@ class Tune(Section):
         gt=0,
         description="maximum increase of the loss on general text",
         json_schema_extra={"unit": "nats per token"},
+    )
+    distractors: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="fraction of train examples that are also asked without the passage that supports their answer, to "
+        "answer that it is not there, and as many with it among wrong passages; only after the ground rung",
     )
     curve: bool = Field(
         False,

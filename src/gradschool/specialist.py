@@ -1,5 +1,6 @@
 """The specialist: a base with a recipe, which rungs make, metrics score, packages contain and servers run."""
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -10,18 +11,21 @@ from pydantic import AliasChoices, Field
 
 from gradschool.data.nearest import NearestQuestions, SimilarQuestions
 from gradschool.errors import DamagedError
-from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
+from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
+from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
 from gradschool.model.engine import Engine, TextLoss, refused
 from gradschool.model.local import local_engine
 from gradschool.model.signals import RELEVANCE
 from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
 from gradschool.score.abstention import given
 from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
+from gradschool.values import Fraction
 
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
 FILE = {"in": "file"}
+MORE = 5  # passages that are searched for wrong ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Recipe:
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
     written: bool = False  # the instructions were rewritten by a model
     ranking: Literal["tf-idf", "bm25"] = "tf-idf"  # by which the nearest examples are found; that of older recipes
+    # w of the score of a passage, w · BM25 + (1 - w) · log P(question | passage); at 1, the base does not judge.
+    search_weight: Fraction = 1.0
     own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
 
     @classmethod
@@ -72,7 +78,8 @@ class Recipe:
             kind = "nearest" if self.nearest else "fixed"
             parts.append(f"{self.shots} {kind} examples{' in its own words' * self.own_answers}")
         if self.passages:
-            parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}")
+            judged = f" judged by the base (w = {self.search_weight:g})" if self.search_weight < 1 else ""
+            parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}{judged}")
         if self.adapter:
             parts.append("adapter")
         if self.weights:
@@ -107,7 +114,14 @@ class Specialist:
         If it exceeds the context, of which tokens may be `reserved`, examples, then passages are left out: the least
         similar example, the last of fixed ones, the lowest-ranked passage.
         """
-        return self._fitted(question, self._found(last_user(question)), reserved)
+        return self.conversations([question], reserved)[0]
+
+    def conversations(
+        self, questions: Sequence[Conversation], reserved: int = 0
+    ) -> list[tuple[Conversation, tuple[Passage, ...]]]:
+        """The same for several questions; faster if the base judges their passages."""
+        found = self._searched([last_user(question) for question in questions])
+        return [self._fitted(question, its, reserved) for question, its in zip(questions, found, strict=True)]
 
     def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
         """The conversation that the base is asked, with these passages instead of those that would be found."""
@@ -121,6 +135,27 @@ class Specialist:
         """
         conversation, passages = self._fitted(example.question, self._found(example.last_user, example.ideal))
         return self._with_ideal(conversation, passages, example)
+
+    def distracted(self, example: Example, order: random.Random) -> list[Conversation]:
+        """An example to train on with wrong passages: all of them wrong, and the right one at any place among them.
+
+        Without the right one, the answer is that it is not in the passages. Empty if no passage supports the ideal
+        answer, since the right one is not known then, or if no other passages are found.
+        """
+        asked, ideal, count = example.last_user, example.ideal, self.recipe.passages
+        found = self._found(asked, ideal)
+        right = next((one for one in found if supported(ideal, (one,), asked)), None)
+        others = [*found, *self.index.search(asked, count + MORE)] if right else []
+        wrong = [one for one in dict.fromkeys(others) if not supported(ideal, (one,), asked)][:count]
+        if not right or not wrong:
+            return []
+        missing, among = tuple(wrong), (right, *wrong[: count - 1])
+        without, _ = self._fitted(example.question, missing)
+        lessons = [(*without, Message("assistant", NOT_THERE))]
+        if len(among) > 1:
+            conversation, shown = self._fitted(example.question, tuple(order.sample(among, len(among))))
+            lessons.append(self._with_ideal(conversation, shown, example))
+        return lessons
 
     def as_asked(self, example: Example) -> Conversation:
         """An example to measure a loss on: asked as `conversation` asks it, without knowing the ideal answer."""
@@ -171,11 +206,22 @@ class Specialist:
         """The passages for a question; if none supports a given ideal answer, one that does replaces the last."""
         if not self.recipe.passages:
             return ()
-        found = tuple(self.index.search(asked, self.recipe.passages))
+        [found] = self._searched([asked])
         if not ideal or supported(ideal, found, asked):
             return found
         extended = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
         return extended if supported(ideal, extended, asked) else found
+
+    def _searched(self, asked: Sequence[str]) -> list[tuple[Passage, ...]]:
+        """The passages for each of some questions, which are judged together: a passage is read once for all."""
+        count, weight = self.recipe.passages, self.recipe.search_weight
+        if not count:
+            return [()] * len(asked)
+        if weight == 1:
+            return [tuple(self.index.search(one, count)) for one in asked]
+        found: list[Ranked] = [self.index.scored(one, max(count, CANDIDATES)) for one in asked]
+        judged = question_log_probs(self.engine, asked, found)
+        return [tuple(ranked(its, read, weight)[:count]) for its, read in zip(found, judged, strict=True)]
 
     @cached_property
     def _shown_turns(self) -> dict[Example, list[Message]]:
@@ -211,7 +257,7 @@ class Specialist:
 
         Yields (position, answer) as each is finished, with citations resolved and removed.
         """
-        pairs, recipe = [self.conversation(question) for question in questions], self.recipe
+        pairs, recipe = self.conversations(questions), self.recipe
         asked, passages = [asked for asked, _ in pairs], [passages for _, passages in pairs]
         known = passages if recipe.passages else None
         for position, answer in answer_and_cite(self.engine, asked, known, recipe.decoding, recipe.adapter):

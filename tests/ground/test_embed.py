@@ -9,7 +9,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 from finish import finish
 from gradschool.errors import DamagedError, ModelError
 from gradschool.ground.embed import Embedder
-from gradschool.ground.index import Index, index_passages
+from gradschool.ground.index import COSINE, Index, index_passages
 from gradschool.records import Progress
 from gradschool.settings import Ground
 from small_documents import passage
@@ -92,7 +92,7 @@ def test_vectors_join_the_search(model: Path, tmp_path: Path) -> None:
     assert len(opened.search("queen", 3)) == 3  # no passage holds the word: only vectors can have found them
     (first, best), *_ = opened.scored("The oven runs hot.", 3)
     assert first.id == "a.md#2"
-    assert best == pytest.approx(2 / 61)  # first of both lists: 1/(60 + 1) twice
+    assert best > COSINE  # the cosine of equal texts is 1, and the words add to it
     assert opened.search("?!", 3) == []
 
 
@@ -124,3 +124,19 @@ def test_another_embedder_than_the_one_it_was_built_with_is_refused(tmp_path: Pa
     tiny_bert(folder, seed=1)
     with pytest.raises(DamagedError, match="differs from the one"):
         Index.open(tmp_path / "index").search("king", 1)
+
+
+def test_scores_are_the_sum_of_words_and_vectors(model: Path, tmp_path: Path) -> None:
+    texts = [passage("the quick fox"), passage("a lazy dog", 2), passage("the capital of France", 3)]
+    both, _ = finish(index_passages(texts, tmp_path / "both", Ground(embedder=str(model))))
+    words, _ = finish(index_passages(texts, tmp_path / "words", Ground()))
+    query = "quick capital"
+    bm25 = {one.id: score for one, score in words.scored(query, 3)}
+    embedder = Embedder(str(model))
+    cosines = embedder.embed([one.text for one in texts]) @ embedder.embed([query], "query")[0]
+    expected = {one.id: bm25.get(one.id, 0.0) + COSINE * float(cos) for one, cos in zip(texts, cosines, strict=True)}
+    assert dict((one.id, score) for one, score in both.scored(query, 3)) == pytest.approx(expected, abs=1e-3)
+    manifest = json.loads((tmp_path / "both" / "manifest.json").read_text())
+    (tmp_path / "both" / "manifest.json").write_text(json.dumps(manifest | {"summed": False}))
+    earlier = Index.open(tmp_path / "both").scored(query, 3)
+    assert earlier and all(score < 0.1 for _, score in earlier)  # of ranks

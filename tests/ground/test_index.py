@@ -1,6 +1,7 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,28 @@ def test_one_text_is_found_in_each_of_its_forms(query: str, text: str, tmp_path:
 
 
 HALL = "The hall is open from nine to six on weekdays, and on Sundays it opens at eleven."
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("カード", "クレジットカードは使えません"),  # a dictionary takes it for one word
+        ("反品率", "この反品率は低い"),
+        ("반품하고 싶어요", "고객은 반품할 수 있습니다"),
+        ("京", "北京的订单两天内送达"),
+        ("คืนเงิน", "ขอคืนเงินได้ทางเว็บ"),
+        ("cloud服务", "我们的云服务和cloud服务一样"),
+    ],
+)
+def test_text_without_spaces_between_words_is_found(query: str, text: str, tmp_path: Path) -> None:
+    built, _ = finish(index_passages([passage("今日は晴れ。 오늘"), passage(text, 2)], tmp_path / "index", Ground()))
+    assert [p.id for p in built.search(query, 1)] == ["a.md#2"]
+
+
+def test_rows_of_a_table_are_found_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    row = replace(passage("| lamp | 12 |", 2), table_head="| Article | Warranty in months |")
+    built, _ = finish(index_passages([passage("| Article | Price |\n| lamp | 9 |"), row], tmp_path / "index", Ground()))
+    assert built.search("warranty of the lamp", 1) == [row]
 
 
 def test_copies_do_not_crowd_a_result(tmp_path: Path) -> None:

@@ -117,3 +117,16 @@ def test_hostile_lines_take_no_quadratic_time() -> None:
     for text in (" " * 300_000 + "x", "# " + "# " * 150_000, "|" + " " * 300_000, ". " * 150_000, "\t" * 300_000 + "x"):
         split_document(Document("a.md", text), 90)
     assert time.process_time() - started < 8
+
+
+def test_a_passage_inside_a_table_has_the_names_of_its_columns() -> None:
+    rows = "\n".join(f"| lamp {number} | {number} EUR |" for number in range(30))
+    table = f"# Prices\n\n|  |  |\n| --- | --- |\n| Article | Price |\n{rows}\n\nAll prices are with tax, as | always."
+    first, *others = split_document(Document("a.md", table), 40)
+    assert first.table_head == "" and "Article" in first.text
+    assert len(others) > 2
+    *inside, last = others
+    assert {one.table_head for one in inside} == {"| Article | Price |"}
+    assert last.text.endswith("always.")
+    plain = split_document(Document("a.md", "Before.\n\n| a | b |\n| c | d |"), 90)
+    assert [one.table_head for one in plain] == [""]

@@ -48,8 +48,8 @@ def pdf(*pages: str, encrypted: bool = False) -> bytes:
     return out.getvalue()
 
 
-def docx(heading: str, text: str) -> bytes:
-    """A Word document with one heading and one paragraph."""
+def docx(heading: str, text: str, style: str = "Heading1") -> bytes:
+    """A Word document with one heading, or another style in its place, and one paragraph."""
     word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     package = "http://schemas.openxmlformats.org/package/2006"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
@@ -70,7 +70,7 @@ def docx(heading: str, text: str) -> bytes:
         archive.writestr(
             "word/document.xml",
             f'<w:document xmlns:w="{word}"><w:body>'
-            f'<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>{heading}</w:t></w:r></w:p>'
+            f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{heading}</w:t></w:r></w:p>'
             f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:body></w:document>",
         )
     return out.getvalue()

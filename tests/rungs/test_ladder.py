@@ -9,18 +9,21 @@ from pydantic import TypeAdapter
 
 from finish import finish
 from gradschool.errors import DataError, ModelError
+from gradschool.ground.cite import NOT_THERE
+from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.records import Constraint, Conversation, Decoding, Note
 from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import FIXED_SETS, own_right_answers, prompt, prompt_variants, short_enough, varied
 from gradschool.rungs.rung import recipe_hash, try_all
-from gradschool.rungs.training import local, make_rows, plan_for
+from gradschool.rungs.training import local, make_rows, plan_for, train_rows
 from gradschool.rungs.tune import tuning_recipe
-from gradschool.settings import Settings
+from gradschool.settings import Ground, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import TRAIN, VALIDATION, example, inputs_of
 
@@ -236,6 +239,27 @@ def test_long_rows_are_left_out_and_reported(engine: LocalEngine) -> None:
     assert note.level == "warning" and note.text.startswith("1 of 21 rows have over 160 tokens")
     with pytest.raises(DataError, match="short enough"):
         finish(make_rows(student, TRAIN, student.lesson, "rows", 16))
+
+
+def test_some_rows_have_passages_without_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    facts = [f"Keeper {name} lives in house {number} near the old mill." for number, name in enumerate("abcdefgh")]
+    for number, fact in enumerate(facts):
+        (tmp_path / "docs" / f"{number}.md").write_text(f"{fact}\n")
+    finish(build_index(tmp_path / "docs", tmp_path / "index", Ground()))
+    engine = LocalEngine(POCKET, name="pocket")
+    student = Specialist(engine, Recipe("Answer.", passages=2, index=str(tmp_path / "index")))
+    known = [example(n, "Which house?", f"It is house {n} near the old mill.") for n in range(8)]
+    tune = Tune(distractors=0.25)
+    rows, events = finish(train_rows(student, known, tune, "rows"))
+    texts = [engine.chat.decode(row.token_ids) for row in rows]
+    assert len(rows) == 12 and sum(text.count(NOT_THERE) == 2 for text in texts) == 2  # once in the instructions
+    assert "4 more rows" in events[-1].text
+    assert finish(train_rows(student, known, tune, "rows"))[0] == rows
+    plain, _ = finish(train_rows(student, known, Tune(distractors=0), "rows"))
+    assert plain == rows[:8]
+    bare = Specialist(engine, Recipe("Answer."))
+    assert len(finish(train_rows(bare, known, tune, "rows"))[0]) == 8
 
 
 def test_a_student_is_not_shown_examples(tmp_path: Path) -> None:

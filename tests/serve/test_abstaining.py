@@ -15,7 +15,7 @@ from gradschool.errors import UsageError
 from gradschool.model.local import LocalEngine
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.signals import CONFIDENCE, MEAN
-from gradschool.package.llama_runtime import refuse_abstention
+from gradschool.package.llama_runtime import refuse_untested
 from gradschool.records import Abstention, Constraint, Decoding, Message
 from gradschool.serve.loading import scheduler_of
 from gradschool.serve.server import running
@@ -158,8 +158,10 @@ def test_a_remote_base_is_asked_for_log_probabilities(serve: Serve) -> None:
 
 def test_llama_cpp_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="careful abstains"):
-        refuse_abstention("careful", RULE)
-    refuse_abstention("bold", None)
+        refuse_untested("careful", Recipe(abstention=RULE))
+    with pytest.raises(UsageError, match="judges passages by probabilities"):
+        refuse_untested("judging", Recipe(passages=2, index="i", search_weight=0.7))
+    refuse_untested("bold", Recipe(passages=2, index="i"))
 
 
 def test_compared_labels_are_served_as_they_are_without_a_server(base: Path) -> None:

@@ -13,29 +13,33 @@ from collections.abc import Iterator
 from datetime import date, time
 from typing import Any
 
+import mammoth
 import openpyxl
 from markitdown import StreamInfo
-from markitdown.converters import DocxConverter, EpubConverter, HtmlConverter
+from markitdown.converter_utils.docx.pre_process import pre_process_docx
+from markitdown.converters import EpubConverter, HtmlConverter
 from pdfminer.high_level import extract_pages
 from pdfminer.layout import LAParams
 from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 
 from gradschool.data.encoding import Unreadable, check_length
+from gradschool.data.html_pages import prepared
 from gradschool.data.pdf import page_text
 
 MAX_UNPACKED_BYTES = 200_000_000  # guards against zip bombs
 MAX_ROWS = 1_048_576  # of one sheet; the limit of the format
 STREAM = re.compile(rb"FlateDecode[^\0]{0,400}?stream\r?\n", re.DOTALL)  # a compressed stream of a pdf
 METADATA = re.compile(r"\A(?:\*\*\w+:\*\* .*\n?)+")  # markitdown puts title, authors and so on first
+DOCX_STYLES = "p.Title => h1:fresh\np[style-name='Title'] => h1:fresh"  # by the id of the style, and by its name
 OLE_MAGIC = b"\xd0\xcf\x11\xe0"  # old Word files, and encrypted docx
 
 
 def html_text(html: str) -> str:
-    """Convert a web page to Markdown, without scripts and styles."""
+    """Convert a web page to Markdown, without scripts and styles; its title is a heading if it has no other one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # for deeply nested pages markitdown falls back to plain text and warns
-            return _clean(HtmlConverter().convert_string(html).markdown)
+            return _clean(HtmlConverter().convert_string(prepared(html)).markdown)
     except Exception as error:
         raise Unreadable(f"its html cannot be read ({_reason(error)}).") from error
 
@@ -44,10 +48,10 @@ def docx_text(content: bytes) -> str:
     """Convert a Word document to Markdown, with headings, lists and tables."""
     _check_archive(content, "docx", "an old .doc file")
     try:
-        converter = DocxConverter()  # type: ignore[no-untyped-call]
-        return _clean(converter.convert(io.BytesIO(content), StreamInfo(extension=".docx")).markdown)
+        page = mammoth.convert_to_html(pre_process_docx(io.BytesIO(content)), style_map=DOCX_STYLES)
     except Exception as error:
         raise Unreadable(f"its docx cannot be read ({_reason(error)}).") from error
+    return html_text(page.value)
 
 
 def epub_text(content: bytes) -> str:

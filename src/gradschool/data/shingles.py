@@ -179,7 +179,8 @@ def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
 def distinct(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The different numbers, sorted; faster than `np.unique` with its hash table, if most are different."""
     ordered = np.sort(numbers)
-    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+    first: npt.NDArray[np.bool_] = np.diff(ordered, prepend=ordered[:1] - 1) != 0
+    return ordered[first]
 
 
 def by_key(keys: Hashes) -> tuple[npt.NDArray[np.int64], Hashes]:

@@ -45,15 +45,16 @@ def quote_passages(passages: Sequence[Passage], question: str) -> str:
     Passages are data: text in them that looks like these tags, a passage number or a special token of a chat template
     is changed visibly (`<` to `‹`, brackets to parentheses), and invisible characters are removed.
     """
-    blocks = "".join(f"[{number}] {_quote(passage)}\n" for number, passage in enumerate(passages, 1))
+    blocks = "".join(f"[{number}] {quoted(passage)}\n" for number, passage in enumerate(passages, 1))
     return f"<passages>\n{blocks}</passages>\n\n{question}"
 
 
-def _quote(passage: Passage) -> str:
+def quoted(passage: Passage) -> str:
+    """A passage on one line: its headings, the head of its table, and its text, without what could pose as markup."""
     body = passage.text
     if passage.heading:  # the heading is put first
         body = HEADING_LINES.sub("", body)
-    body = join_broken_words(body)
+    body = join_broken_words(f"{passage.table_head}\n{body}" if passage.table_head else body)
     return neutralize(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
 
 
@@ -120,6 +121,14 @@ def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
 def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
     """Whether a passage supports an ideal answer, judged by common content words as in `cite`."""
     return cite(answer, passages, question) != answer
+
+
+def coverage(answer: str, passages: Sequence[Passage], question: str) -> float | None:
+    """The largest fraction of an answer's content words that one of the passages has; None if it has none."""
+    words = _content_words(answer) - _content_words(question)
+    if not words:
+        return None
+    return max((len(words & _content_words(passage.text)) / len(words) for passage in passages), default=0.0)
 
 
 def _content_words(text: str) -> set[str]:

@@ -3,10 +3,10 @@
 index/
   manifest.json     hashes of documents and passages, and the settings of the index
   passages.jsonl    every passage with its exact location
-  lance/            the LanceDB table: words of headings and texts, their stop words, and vectors; without copies
+  lance/            the LanceDB table, without copies: words of headings and texts, stop words, pairs of characters,
+                    and vectors
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -19,32 +19,25 @@ from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, first_line, reason_of
 from gradschool.file_names import FileName
 from gradschool.files import list_of, new_folder, read_json, read_lines, sha256, write_json, write_lines
+from gradschool.ground.bigrams import bigrams
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, respelled, without_accents
 from gradschool.ground.passages import split_document
+from gradschool.ground.table import TABLE, TABLE_FOLDER, any_of, match, stops_of_common, write_table
 from gradschool.ground.tried import remember_table, try_table
 from gradschool.model.places import remember, remembered, without_place
 from gradschool.panics import panics_as_errors
-from gradschool.records import Note, Passage, Progress, Work
+from gradschool.records import Note, Passage, Work
 from gradschool.settings import Ground
 
 if TYPE_CHECKING:
     from gradschool.ground.embed import Embedder
 
 FORMAT: Final = 1
-TABLE, TABLE_FOLDER = "passages", "lance"
 DEPTH = 50  # passages from each search, of which the best are fused or chosen
+# Weight of the cosine added to BM25, by the validation questions of fairytaleqa (bench/retrievers.py).
+COSINE = 15.0
 MAX_QUERY = 20_000  # characters; the rest of a query is ignored
-# Lucene's English stop words and English question words, chosen on the validation questions of fairytaleqa
-# (bench/fairytaleqa_retrieval.py). There are no stop words for other languages.
-STOP_WORDS = (
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
-    "to was will with did do does what who whom whose why how when where which"
-)
-STOPS = frozenset(STOP_WORDS.split())
-# Words that say as little, but are searched.
-COMMON_WORDS = "i you he she we me him her us my your his its our am were been has have had can could"
-COMMON = STOPS.union(COMMON_WORDS.split())
 
 
 class EmbedderIdentity(BaseModel, frozen=True):
@@ -60,7 +53,9 @@ class IndexManifest(BaseModel, frozen=True):
     """What an index was built from: hashes of documents and passages, and its settings.
 
     `folded`: whether texts were folded; `unaccented`: whether Latin letters lost their accents; `respelled`: whether
-    Greek ones did, and joined articles were divided. An index of an earlier version is searched as it was tested.
+    Greek ones did, and joined articles were divided; `bigrams`: whether pairs of characters are searched too; `summed`:
+    whether BM25 and cosine are added, and not fused by rank. An index of an earlier version is searched as it was
+    tested.
     """
 
     format: Literal[1] = FORMAT
@@ -71,6 +66,8 @@ class IndexManifest(BaseModel, frozen=True):
     folded: bool = False
     unaccented: bool = False
     respelled: bool = False
+    bigrams: bool = False
+    summed: bool = False
     embedder: EmbedderIdentity | None
 
 
@@ -95,7 +92,7 @@ def index_passages(
     with new_folder(folder) as new:
         write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
         firsts = originals(passages)
-        yield from _write_table(new / TABLE_FOLDER, passages, firsts, embedder)
+        yield from write_table(new / TABLE_FOLDER, passages, firsts, embedder)
         manifest = IndexManifest(
             documents=hashes or {},
             passages=len(passages),
@@ -104,6 +101,8 @@ def index_passages(
             folded=True,
             unaccented=True,
             respelled=True,
+            bigrams=True,
+            summed=True,
             embedder=embedder
             and EmbedderIdentity(
                 name=embedder.name, revision=embedder.revision, sha256=embedder.hash, files=embedder.files
@@ -175,11 +174,10 @@ class Index:
         return [passage for passage, _ in self.scored(query, k)]
 
     def scored(self, query: str, k: int) -> list[tuple[Passage, float]]:
-        """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
+        """As `search`, each with its score: BM25, or BM25 plus weighted cosine if the index has vectors.
 
         Scores are comparable within one query, not between queries. Near copies of better passages come last. A query
         of common words that are in no passage finds passages with its stop words.
-        Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
         """
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
         if k < 1 or not any(character.isalnum() for character in words):
@@ -198,7 +196,10 @@ class Index:
         """The numbers of passages found, with their scores; raises DamagedError if LanceDB cannot read its files."""
         try:
             with panics_as_errors():
-                rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
+                search = self._full_text
+                if self.manifest.embedder:
+                    search = self._hybrid if self.manifest.summed else self._by_rank
+                rows = list(search(words, k))
         except GradschoolError:
             raise
         except Exception as error:  # LanceDB raises any
@@ -215,24 +216,42 @@ class Index:
         return lancedb.connect(self.folder / TABLE_FOLDER).open_table(TABLE)
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
-        each = re.findall(r"\w+", words)
-        common = self.manifest.folded and COMMON.issuperset(each)
-        stops = [word for word in each if common and word in STOPS]
-        for query in (match(words, "words"), *([match(" ".join(stops), "stops")] if stops else ())):
+        stops = stops_of_common(words) if self.manifest.folded else ""
+        for query in (self._query(words), *([match(stops, "stops")] if stops else ())):
             found = self._table.search(query, query_type="fts")
             found = found.select(["number", "_score"]).limit(max(k, DEPTH))
             if rows := found.to_list():
                 return ((int(row["number"]), float(row["_score"])) for row in rows)
         return iter(())
 
+    def _query(self, words: str) -> Any:
+        return any_of({"words": words, "bigrams": bigrams(words, single=False) if self.manifest.bigrams else ""})
+
     def _hybrid(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        """BM25 plus weighted cosine of the best passages of both searches; BM25 is 0 below its best ones."""
+        vector = self._embedder.embed([words], "query")[0]
+        scores = dict(self._full_text(words, k))
+
+        def nearest(condition: str, limit: int) -> Iterator[tuple[int, float]]:
+            found = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+            found = found.where(condition, prefilter=True) if condition else found
+            rows = found.select(["number", "_distance"]).limit(limit).to_list()
+            return ((int(row["number"]), 1 - float(row["_distance"])) for row in rows)
+
+        cosines = dict(nearest("", max(k, DEPTH)))
+        if others := scores.keys() - cosines.keys():
+            cosines |= dict(nearest(f"number IN ({', '.join(map(str, sorted(others)))})", len(others)))
+        return ((number, scores.get(number, 0.0) + COSINE * cosine) for number, cosine in cosines.items())
+
+    def _by_rank(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        """Reciprocal rank fusion (k = 60), as earlier versions tested it."""
         from lancedb.rerankers import RRFReranker
 
         vector = self._embedder.embed([words], "query")[0]
         found = (
             self._table.search(query_type="hybrid", vector_column_name="vector")
             .vector(vector)
-            .text(match(words, "words"))
+            .text(self._query(words))
             .distance_type("dot")
             .rerank(RRFReranker())
             .limit(max(k, DEPTH))
@@ -277,53 +296,6 @@ def _load(name: str | None) -> "Work[Embedder | None]":
     if not Path(name).is_dir():
         yield Note(f"The embedder {name} is loaded from the Hub (downloaded unless it is cached).")
     return Embedder(name)
-
-
-def _write_table(
-    folder: Path, passages: Sequence[Passage], firsts: Sequence[int], embedder: "Embedder | None"
-) -> Work[None]:
-    """Write words and vectors to LanceDB, without copies; with headings, because passages rarely repeat them.
-
-    Stop words have a column of their own, for questions that have no other words.
-    """
-    import lancedb
-    import pyarrow as pa
-    from lancedb.index import FTS
-
-    numbers = [number for number, first in enumerate(firsts) if number == first]
-    searched = [passages[number] for number in numbers]
-    texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in searched]
-    words = [respelled(without_accents(folded(text))) for text in texts]
-    stops = [" ".join(word for word in re.findall(r"\w+", text) if word in STOPS) for text in words]
-    columns: dict[str, Any] = {
-        "number": pa.array(numbers, pa.int32()),
-        "words": pa.array(words, pa.string()),
-        "stops": pa.array(stops, pa.string()),
-    }
-    if embedder:
-        vectors: list[Any] = []
-        for batch in embedder.batches(texts, "document"):
-            vectors.append(pa.FixedSizeListArray.from_arrays(pa.array(batch.reshape(-1)), embedder.dimensions))
-            yield Progress("embedding passages", sum(map(len, vectors)), len(texts), "passages")
-        columns["vector"] = pa.chunked_array(vectors)
-    yield Progress("indexing passages", 0, len(texts), "passages")
-    try:
-        table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
-        # ICU also tokenizes scripts without spaces; accents are folded and English words stemmed.
-        table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
-        table.create_index("stops", config=FTS(base_tokenizer="whitespace", stem=False, remove_stop_words=False))
-    except RuntimeError as error:
-        if system := re.search(r"\(os error (\d+)\)", str(error)):  # such as a full disk
-            raise OSError(int(system.group(1)), str(error)) from error
-        raise
-    yield Progress("indexing passages", len(texts), len(texts), "passages")
-
-
-def match(words: str, column: str) -> Any:
-    """A query as an object, which needs no escaping of operators."""
-    from lancedb.query import MatchQuery
-
-    return MatchQuery(words, column)  # type: ignore[call-arg]  # its defaults are declared in a way mypy cannot see
 
 
 def _damaged(folder: Path, why: str) -> DamagedError:

@@ -19,11 +19,13 @@ MAX_HEADING = 200  # characters of a heading, and of a path of headings
 ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++([^\n]*+)")
 UNDERLINE = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
 FENCE = re.compile(r" {0,3}(```+|~~~+)")
+TABLE_ROW = re.compile(r"[^|\n]*\|[^|\n]*\||[^\t\n]*\t[^\t\n]*\t")
 WHOLE_LINE = re.compile(
     r"[ \t]{0,40}(?:[-*+•‣]|\d{1,3}[.)]|[a-zA-Z][.)]|\(\w{1,3}\))\s"  # list items
-    r"|[^|\n]*\|[^|\n]*\||[^\t\n]*\t[^\t\n]*\t"  # table rows
+    rf"|{TABLE_ROW.pattern}"
     r"|\t| {4}"  # code
 )
+NO_CELL = re.compile(r"[\s|:-]*")  # a row without content: the rule below the head of a table, or an empty head
 SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\sa-z])|[。！？][」』”’]*")
 NO_END = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Art|Sec|vs|etc|e\.g|i\.e|cf|Fig|Inc|Ltd|Co|approx)|\b[A-Z]|^\s*\d+)\.\s+$"
@@ -51,12 +53,15 @@ def split_document(document: Document, words: int) -> list[Passage]:
 
     Passages are in text order, do not overlap, and cover all text except white space:
     `document.text[passage.start:passage.end] == passage.text`. A list item or table row is split only if it is longer
-    than MAX_ROW times `words`. `heading` has the headings above the passage, outermost first.
+    than MAX_ROW times `words`. `heading` has the headings above the passage, outermost first. A passage that begins
+    inside a table has the first row of the table as its `table_head`.
     """
+    heads = _table_heads(document.text)
     line_starts = [0, *(match.end() for match in re.finditer("\n", document.text))]
     passages: list[Passage] = []
     for path, section in _sections(document):
         for start, end in _pack(document.text, section, words):
+            first_line = bisect_right(line_starts, start)
             passages.append(
                 Passage(
                     id=f"{document.file}#{len(passages) + 1}",
@@ -64,10 +69,11 @@ def split_document(document: Document, words: int) -> list[Passage]:
                     file=document.file,
                     start=start,
                     end=end,
-                    first_line=bisect_right(line_starts, start),
+                    first_line=first_line,
                     last_line=bisect_right(line_starts, end - 1),
                     heading=" > ".join(path)[:MAX_HEADING],
                     page=bisect_right(document.pages, start) or None,
+                    table_head=heads.get(first_line, ""),
                 )
             )
     return passages
@@ -76,6 +82,20 @@ def split_document(document: Document, words: int) -> list[Passage]:
 def count_words(text: str) -> int:
     """The length of a text in the words that passages are measured in."""
     return sum(1 for _ in WORD.finditer(text))
+
+
+def _table_heads(text: str) -> dict[int, str]:
+    """The first row of its table for each further row with cells, by the number of its line."""
+    heads: dict[int, str] = {}
+    head = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not TABLE_ROW.match(line):
+            head = ""
+        elif head:
+            heads[number] = head
+        elif not NO_CELL.fullmatch(line):
+            head = line.strip()[:MAX_HEADING]
+    return heads
 
 
 def _lines(document: Document) -> Iterator[_Line]:

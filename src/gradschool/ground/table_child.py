@@ -11,7 +11,8 @@ import lancedb
 
 from gradschool.bounded_child import answer_requests
 from gradschool.errors import first_line
-from gradschool.ground.index import TABLE, TABLE_FOLDER, Index, match
+from gradschool.ground.index import Index
+from gradschool.ground.table import TABLE, TABLE_FOLDER, match
 from gradschool.panics import panics_as_errors
 
 PASSAGES, WORDS = 8, 6  # of which words are searched, and how many of each

@@ -10,7 +10,7 @@ from gradschool.model.llama_base import open_llama
 from gradschool.model.llama_engine import WITHOUT_LLAMA, LlamaEngine
 from gradschool.model.opening import gguf_of, has_own_name
 from gradschool.package.manifest import Manifest
-from gradschool.records import Abstention, Note, Work
+from gradschool.records import Note, Work
 from gradschool.specialist import Recipe
 
 
@@ -60,7 +60,7 @@ def _demand_llama(manifest: Manifest, recipe: Recipe) -> None:
         raise _no_gguf(f"{manifest.name} has weights of its own instead of a base.", manifest.name)
     if not manifest.base.gguf:
         raise _no_gguf(f"The base of {manifest.name}, {manifest.base_name}, is not from a GGUF file.", manifest.name)
-    refuse_abstention(manifest.name, recipe.abstention, WITHOUT_LLAMA)
+    refuse_untested(manifest.name, recipe, WITHOUT_LLAMA)
     if recipe.decoding.compares:
         raise UsageError(
             f"{manifest.name} compares all labels by their probability, which it cannot do in llama.cpp.",
@@ -74,11 +74,20 @@ def _no_gguf(why: str, name: str) -> UsageError:
     return UsageError("--runtime llama needs a GGUF file, and none was given.", why, f"{WITHOUT_LLAMA}{exported}.")
 
 
-def refuse_abstention(name: str, abstention: Abstention | None, instead: str = "serve it without --gguf") -> None:
-    """Raise UsageError if a specialist that may abstain is to be run by llama.cpp; `instead` says what works."""
-    if abstention:
+def refuse_untested(name: str, recipe: Recipe, instead: str = "serve it without --gguf") -> None:
+    """Raise UsageError if llama.cpp cannot do what a specialist was tested with; `instead` says what works.
+
+    A specialist may abstain, or its base may judge passages: llama.cpp does not report the probabilities.
+    """
+    if recipe.abstention:
         raise UsageError(
             f"{name} abstains if it is not sure, which it cannot do in llama.cpp.",
             "Its score was tested for the answers that it gives; llama.cpp answers every question.",
             f"{instead}.",
+        )
+    if recipe.passages and recipe.search_weight < 1:
+        raise UsageError(
+            f"The base of {name} judges passages by probabilities, which llama.cpp does not report.",
+            "With other passages, it would not answer as it was tested.",
+            f"{instead}, or climb with ground.judge = false.",
         )

@@ -11,6 +11,7 @@ from gradschool.run import REOPENED, Recorded, Run
 from gradschool.run_keys import BASES, CLIMB, FORMAT, SPLIT, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import Candidate, candidate_key
 from gradschool.score.calibration import Calibration
+from gradschool.score.causes import Causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,16 @@ class Facts:
     @property
     def calibration(self) -> Calibration | None:
         """The calibration of the chosen rung on validation, if it compares labels."""
-        candidate = self.candidates.get(self.chosen.rung) if self.chosen else None
-        return candidate.calibration if candidate else None
+        return self._candidate.calibration if self._candidate else None
+
+    @property
+    def causes(self) -> Causes | None:
+        """What the citations of the chosen rung bear on validation, if it cites passages."""
+        return self._candidate.causes if self._candidate else None
+
+    @property
+    def _candidate(self) -> Candidate | None:
+        return self.candidates.get(self.chosen.rung) if self.chosen else None
 
 
 def read_facts(run: Run) -> Facts:

@@ -16,7 +16,7 @@ from gradschool.model.chat import Rendered
 from gradschool.records import Example, Interval, Note, Scored, Work
 from gradschool.run_keys import Key, curve_name
 from gradschool.rungs.rung import RungInputs, Tried, best_of, try_all
-from gradschool.rungs.training import Trained, make_rows, train_specialist, with_training
+from gradschool.rungs.training import Trained, train_rows, train_specialist, with_training
 from gradschool.score.judge import mean
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
@@ -98,7 +98,7 @@ def _train_on(
     name, tune = curve_name(count), inputs.settings.tune
     yield Note(f"tune: learning curve, {count} of {len(inputs.train)} examples.")
     examples = subset(inputs.train, count, tune.seed)
-    rows = yield from make_rows(student, examples, student.lesson, f"tune: preparing {count} rows", tune.max_tokens)
+    rows = yield from train_rows(student, examples, tune, f"tune: preparing {count} rows")
     work = partial(train_specialist, student, rows, validation, inputs, rate, f"{name}-")
     trained = yield from inputs.run.once(Key[Trained](f"tune-{name}", Trained), work)
     recipes = [with_training(student.recipe, folder, tune.method) for folder in trained.folders]

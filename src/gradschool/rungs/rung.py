@@ -17,6 +17,7 @@ from gradschool.records import Abstention, Constraint, Decoding, Example, Gate, 
 from gradschool.run import Run
 from gradschool.run_keys import Key
 from gradschool.score.calibration import Calibration, calibration_of
+from gradschool.score.causes import Causes
 from gradschool.score.judge import mean
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
@@ -55,6 +56,7 @@ class Candidate:
     advice: tuple[str, ...] = ()  # remedies that the rung measured
     abstention: Abstention | None = None  # when it abstains, if the job allows that
     calibration: Calibration | None = None  # on validation, if it compares labels
+    causes: Causes | None = None  # of its citations on validation, if it cites passages
     highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
     @property

@@ -7,7 +7,7 @@ from gradschool.records import Work
 from gradschool.run_keys import Key
 from gradschool.rungs.rung import Candidate, RungInputs, made, on_validation
 from gradschool.rungs.training import NAME as TUNE
-from gradschool.rungs.training import make_rows, trial_name, with_training
+from gradschool.rungs.training import make_rows, train_rows, trial_name, with_training
 from gradschool.rungs.tune import choose_rate, tuning_recipe
 from gradschool.specialist import Specialist, specialist_of
 
@@ -23,7 +23,7 @@ def short_trial(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
 def _trained(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began, tune = time.monotonic(), inputs.settings.tune
     student = specialist_of(best.engine, tuning_recipe(best.recipe, inputs))
-    train = yield from make_rows(student, inputs.train, student.lesson, "trial: preparing train rows", tune.max_tokens)
+    train = yield from train_rows(student, inputs.train, tune, "trial: preparing train rows")
     validation = yield from make_rows(student, inputs.validation, student.as_asked, "trial: preparing validation rows")
     rate, trials = yield from choose_rate(student, train, validation, inputs, keep=True)
     folder = str(inputs.run.work(TUNE).resolve() / trial_name(rate))

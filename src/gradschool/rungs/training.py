@@ -1,6 +1,7 @@
 """From examples to an adapter folder, or to a model folder if all weights are trained."""
 
 import copy
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -86,6 +87,31 @@ def make_rows(
     if not rows:
         raise none_short_enough(len(examples), limit)
     return rows
+
+
+def train_rows(student: Specialist, examples: Sequence[Example], tune: Tune, what: str) -> Work[list[Rendered]]:
+    """The rows to train on: a lesson of each example, and of some a lesson without the right passage, or among others.
+
+    Of the examples that a passage supports, a fraction (`tune.distractors`) is also asked without it: the answer is
+    then that the passages do not have it. As many are asked with the right passage at another place among wrong ones.
+    Source: Zhang et al. 2024, "RAFT: Adapting Language Model to Domain Specific RAG", arXiv:2403.10131.
+    """
+    rows = yield from make_rows(student, examples, student.lesson, what, tune.max_tokens)
+    if not (student.recipe.passages and tune.distractors):
+        return rows
+    engine, extra, used = local(student), list[Rendered](), 0
+    limit = min(tune.max_tokens or engine.context_length, engine.context_length)
+    order = random.Random(tune.seed)
+    for example in order.sample(list(examples), len(examples)):
+        if used >= tune.distractors * len(examples):
+            break
+        rendered = [engine.chat.render(one) for one in student.distracted(example, order)]
+        fitting = [row for row in rendered if len(row.token_ids) <= limit]
+        used += bool(fitting)
+        extra += fitting
+    if extra:
+        yield Note(f"tune: {len(extra)} more rows have passages without the answer, or the right one among wrong ones.")
+    return rows + extra
 
 
 def learning_rate_trial(

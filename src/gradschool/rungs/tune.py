@@ -12,6 +12,7 @@ from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run_keys import CURVES, Key
+from gradschool.rungs.citing import with_causes
 from gradschool.rungs.comparing import try_compared
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.mitigation import Chosen, TrainingInputs, audited_state
@@ -32,6 +33,7 @@ from gradschool.rungs.training import (
     learning_rate_trial,
     local,
     make_rows,
+    train_rows,
     train_specialist,
     with_training,
 )
@@ -56,9 +58,7 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     run, settings = inputs.run, inputs.settings.tune
     student = specialist_of(best.engine, tuning_recipe(best.recipe, inputs))
-    train = yield from make_rows(
-        student, inputs.train, student.lesson, "tune: preparing train rows", settings.max_tokens
-    )
+    train = yield from train_rows(student, inputs.train, settings, "tune: preparing train rows")
     validation = yield from make_rows(student, inputs.validation, student.as_asked, "tune: preparing validation rows")
     rate, trials = yield from choose_rate(student, train, validation, inputs)
     trained = yield from run.once(TRAINING, partial(train_specialist, student, train, validation, inputs, rate))
@@ -78,11 +78,12 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         curve = yield from run.once(CURVE, work)
     _clean_up(inputs)
     tried = (*trials, *chosen.tried, *(as_trials(curve) if curve else ()))
-    return replace(
+    candidate = replace(
         made(chosen.recipe, rows, began, tried, (*trained.gates, *chosen.gates)),
         tokens_trained=trained.tokens,
         advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )
+    return (yield from with_causes(candidate, best, rows, inputs))
 
 
 def long_audit(audit: float, before: float) -> Work[None]:

@@ -10,7 +10,7 @@ from gradschool.model.llama_engine import AT_ONCE, LlamaEngine
 from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
-from gradschool.package.llama_runtime import llama_engine, refuse_abstention
+from gradschool.package.llama_runtime import llama_engine, refuse_untested
 from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Note, Work
 from gradschool.serve.abstaining import WholeAnswers
@@ -106,7 +106,7 @@ def open_gguf(
     """
     name, folder, manifest = _read(spec)
     recipe = replace(recipe_of(folder, manifest), adapter="", weights="")  # the GGUF file holds the trained weights
-    refuse_abstention(name, recipe.abstention)
+    refuse_untested(name, recipe)
     yield Note(f"llama.cpp runs {file.name} instead of the base.")
     engine = LlamaEngine(file, at_once, context_length)
     model = _served(name, folder, manifest, Specialist(engine, recipe), ServedBase(LlamaScheduler(engine)))
