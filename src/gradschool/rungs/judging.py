@@ -11,12 +11,13 @@ from statistics import fmean
 
 from gradschool.errors import ModelError
 from gradschool.ground.cite import coverage
-from gradschool.ground.judge import CANDIDATES, question_log_probs, ranked
-from gradschool.records import Example, Note, Passage, Work
+from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
+from gradschool.records import Example, Note, Passage, Progress, Work
 from gradschool.rungs.rung import RungInputs, Tried, try_all
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 WEIGHTS = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.3)  # of BM25; the rest is that of log P(question | passage)
+STEP = 16  # questions whose passages are judged together, each passage read once for all of them
 DIGITS = 6  # of coverage: rounding is no difference
 
 
@@ -28,7 +29,7 @@ def try_judged(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) 
     found = [index.scored(one, max(recipe.passages, CANDIDATES)) for one in asked]
     began = time.perf_counter()
     try:
-        judged = question_log_probs(best.engine, asked, found)
+        judged = yield from _judged(best, asked, found, rung)
     except ModelError as error:
         yield Note(f"{rung}: the base does not judge passages. {error.what}", "detail")
         return ()
@@ -52,6 +53,16 @@ def try_judged(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) 
     if of_weight[weight] <= searched:
         return ()
     return (yield from try_all(best, [replace(recipe, search_weight=weight)], inputs, rung))
+
+
+def _judged(best: Specialist, asked: Sequence[str], found: Sequence[Ranked], rung: str) -> Work[list[dict[str, float]]]:
+    """`question_log_probs` in steps."""
+    judged: list[dict[str, float]] = []
+    while len(judged) < len(asked):
+        some = slice(len(judged), len(judged) + STEP)
+        judged += question_log_probs(best.engine, asked[some], found[some])
+        yield Progress(f"{rung}: the base judges passages", len(judged), len(asked), "questions")
+    return judged
 
 
 def _covered(examples: Sequence[Example], passages: Sequence[Sequence[Passage]]) -> float:
