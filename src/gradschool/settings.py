@@ -143,8 +143,8 @@ class Prompt(Section):
     nearest: bool = Field(True, description="also try the examples nearest to each question")
     writer: FileName | None = Field(
         None,
-        description="address of a model server that rewrites the instructions after failures on train examples, which "
-        "it reads; default: a base of 4 billion parameters and more does it, a smaller one keeps the job's own",
+        description="address of a model server that reads failures on train examples and rewrites the instructions; "
+        "default: a base of 4 billion parameters or more does",
     )
     writer_model: str | None = Field(None, description="model of that server")
 

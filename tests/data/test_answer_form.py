@@ -79,10 +79,9 @@ def test_keys_may_depend_on_the_value_of_another_key() -> None:
         '{intent: "play", slots: {artist: string}} or {intent: "weather", slots: {city: string, day: one of "today"}}'
     )
     assert constraint.outline() == f"JSON: {shown}"
-    for row in rows:
-        jsonschema.validate(row, constraint.schema)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"intent": "play", "slots": {"city": "x", "day": "today"}}, constraint.schema)
+    validator = jsonschema.Draft202012Validator(constraint.schema)
+    assert all(map(validator.is_valid, rows))
+    assert not validator.is_valid({"intent": "play", "slots": {"city": "x", "day": "today"}})
 
 
 def test_values_with_few_or_changing_keys_have_the_schema_of_all() -> None:
@@ -93,8 +92,8 @@ def test_values_with_few_or_changing_keys_have_the_schema_of_all() -> None:
     play, others = found["anyOf"]
     assert play["properties"]["intent"] == {"const": "play"}
     assert others["properties"]["intent"] == {"type": "string", "enum": ["other", "weather"]}
-    for row in rows + changing:
-        jsonschema.validate(row, found)
+    validator = jsonschema.Draft202012Validator(found)
+    assert all(map(validator.is_valid, rows + changing))
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_an_unusable_folder_is_an_error_with_a_remedy(name: str, says: str, base
         ("config.json", {"attention_dropout": "../../etc/passwd"}, "cannot be loaded"),
         ("config.json", {"max_position_embeddings": "many"}, "cannot be"),
         ("config.json", {"rms_norm_eps": [[]]}, "cannot be"),
-        ("tokenizer_config.json", {"model_max_length": "long"}, "cannot be used"),
+        ("tokenizer_config.json", {"model_max_length": "long"}, "cannot encode"),
         ("generation_config.json", {"eos_token_id": [3, "x"]}, "cannot be"),
         ("tokenizer.json", {"pre_tokenizer": {"type": "ByteLevel"}}, "tokenizer.json cannot be used"),
         ("tokenizer.json", {"model": []}, "tokenizer.json cannot be used"),

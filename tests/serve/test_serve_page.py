@@ -9,7 +9,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import openai
 import pytest
 
 import made
@@ -56,10 +58,12 @@ def test_curl_sample_works(address: str) -> None:
 
 
 def test_python_sample_works(address: str) -> None:
-    [code] = blocks("python")
-    printed = io.StringIO()
+    code, tools = blocks("python")
+    printed, names = io.StringIO(), dict[str, Any]()
     with contextlib.redirect_stdout(printed):
-        exec(code.replace(ADDRESS, address), {})
+        exec(code.replace(ADDRESS, address), names)
+        with pytest.raises(openai.BadRequestError, match="tools"):  # this base has none
+            exec(tools, names)
     assert printed.getvalue() == "Payment is due within 14 days.\nPayment is due within 14 days."
 
 

@@ -76,9 +76,7 @@ AllowHost = Annotated[
 ]
 TrustCode = Annotated[
     bool,
-    typer.Option(
-        "--trust-code", help="allow the Python code of its metric, or a long fit of it; remembered until it changes"
-    ),
+    typer.Option("--trust-code", help="allow the Python code of its metric, or its long fit; remembered"),
 ]
 
 TrustRun = Annotated[

@@ -68,7 +68,7 @@ def _wrapped(constraint: Constraint) -> bool:
 
 @lru_cache(maxsize=8)
 def _checker(schema: str) -> Schema:
-    parsed = json.loads(schema)
+    parsed = parse_json(schema)
     if not isinstance(parsed, dict):
         raise ValueError("it is no JSON object.")
     return Schema({key: parsed[key] for key in parsed if key != "x-guidance"})
@@ -76,7 +76,7 @@ def _checker(schema: str) -> Schema:
 
 def _spaced(constraint: Constraint, value: Any, text: str) -> str:
     """JSON with the spaces that the constraint writes, which are those of the train answers."""
-    options = json.loads(constraint.json_schema).get("x-guidance") or {}
+    options = parse_json(constraint.json_schema).get("x-guidance") or {}
     if options.get("whitespace_flexible") and not _wrapped(constraint):
         return text.strip()
     separators = options.get("item_separator", DENSE[0]), options.get("key_separator", DENSE[1])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from gradschool.json_text import parse_json
 from gradschool.records import Message
 
 Tool: TypeAlias = Mapping[str, Any]  # as OpenAI's API and chat templates describe one: its type and its function
@@ -38,7 +39,7 @@ def as_object(message: Message) -> dict[str, Any]:
     """A message as chat templates take it: the arguments of a call are a value, not text."""
     plain: dict[str, Any] = {"role": message.role, "content": message.content}
     if isinstance(message, Calling):
-        calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in message.calls]
+        calls = [{"name": call.name, "arguments": parse_json(call.arguments)} for call in message.calls]
         ids = [call.id for call in message.calls]
         plain["tool_calls"] = [
             {"id": id, "type": "function", "function": function} for id, function in zip(ids, calls, strict=True)
@@ -52,7 +53,7 @@ def changed(message: Message, change: Callable[[str], str]) -> Message:
     """A message with each of its texts changed, those in arguments of calls too."""
     if isinstance(message, Calling):
         calls = tuple(
-            ToolCall(change(call.name), _dense(changed_value(json.loads(call.arguments), change)), change(call.id))
+            ToolCall(change(call.name), _dense(changed_value(parse_json(call.arguments), change)), change(call.id))
             for call in message.calls
         )
         return replace(message, content=change(message.content), calls=calls)
