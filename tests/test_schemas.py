@@ -1,5 +1,6 @@
 """JSON schemas of others: they mean what the library says, and end, whatever they refer to."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -96,3 +97,30 @@ def test_deep_schemas_and_large_numbers_are_no_tracebacks() -> None:
     with pytest.raises(ValueError, match="deeply"):
         Schema(deep)
     assert not Schema({"multipleOf": 0.5}).holds(10**400)
+
+
+BEHIND = [5, None, "s", {"multipleOf": 0}, {"required": 5}, {"pattern": 5}, {"enum": 5}, {"type": [[]]}, {"$ref": 5}]
+
+
+@pytest.mark.parametrize("part", BEHIND, ids=map(str, BEHIND))
+def test_a_part_behind_a_reference_that_is_no_schema_is_a_value_error(part: Any) -> None:
+    """The check of a schema does not look at names that it does not know."""
+    schema = Schema({"$ref": "#/x", "x": part})
+    for value in ("abc", 5, [1, [2]], {"a": 1}, None):
+        with contextlib.suppress(ValueError):
+            schema.holds(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": []},
+        {"$schema": {}},
+        {"$schema": 5},
+        {"$schema": "http://json-schema.org/draft-03/schema#", "type": "x"},
+    ],
+    ids=str,
+)
+def test_a_schema_of_an_unknown_kind_is_a_value_error(schema: dict[str, Any]) -> None:
+    with contextlib.suppress(ValueError):
+        Schema(schema).holds({"a": 1})

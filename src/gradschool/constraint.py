@@ -12,12 +12,15 @@ from gradschool.values import Real
 # Between the items of JSON, and between key and value: as Python's `json.dumps` and most people write it, and dense.
 SPACED, DENSE = (", ", ": "), (",", ":")
 MAX_DEPTH = 100  # of values within values, in a schema
+MAX_CHOICES, MAX_TEXT = 5_000, 200_000  # labels, and characters of all of them or of a schema: more take minutes
 TOO_DEEP = f"the schema has more than {MAX_DEPTH} values within values"
 SHOWN = 8  # labels, or values of an enum
 
 
 def _demand_schema(text: str) -> str:
-    """The text of a schema, which others may have written; raises ValueError for no JSON, or for deep values."""
+    """The text of a schema, which others may have written; raises ValueError for no JSON, or if it is long or deep."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"the schema has {len(text):,} characters; at most {MAX_TEXT:,} are read")
     try:
         level, depth = [json.loads(text)] if text else [], 0
     except RecursionError:
@@ -27,6 +30,16 @@ def _demand_schema(text: str) -> str:
         if depth > MAX_DEPTH:
             raise ValueError(TOO_DEEP)
     return text
+
+
+def demand_few(choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The choices; raises ValueError if they are many or long."""
+    if len(choices) > MAX_CHOICES or sum(map(len, choices)) > MAX_TEXT:
+        raise ValueError(
+            f"there are {len(choices):,} labels with {sum(map(len, choices)):,} characters; "
+            f"at most {MAX_CHOICES:,} with {MAX_TEXT:,} can be compiled"
+        )
+    return choices
 
 
 def _inside(value: Any) -> Iterable[Any]:
@@ -41,7 +54,7 @@ class Constraint:
     one number in nats for each choice, nothing is written: the choices are compared by their log-probability minus it.
     """
 
-    choices: tuple[str, ...] = ()
+    choices: Annotated[tuple[str, ...], AfterValidator(demand_few)] = ()
     bias: tuple[Real, ...] = ()
     json_schema: Annotated[str, AfterValidator(_demand_schema)] = ""
 
@@ -97,7 +110,7 @@ def _outline(schema: Any) -> str:
 def schema_constraint(schema: Any, spaces: tuple[str, str] | None = SPACED) -> Constraint:
     """The constraint of a JSON schema; `spaces` separate items, and keys from values. None: any white space may.
 
-    Raises ValueError for a schema with more than MAX_DEPTH values within values.
+    Raises ValueError for a schema with more than MAX_DEPTH values within values, or MAX_TEXT characters.
     """
     if isinstance(schema, dict):
         item, key = spaces or DENSE

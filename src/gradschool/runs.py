@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_rows
 from gradschool.options import options
 from gradschool.package.manifest import EVIDENCE, TEST_FILE
@@ -50,12 +49,16 @@ def list_runs(parent: Path = RUNS) -> list[RunSummary]:
 
 
 def summary_of(folder: Path) -> RunSummary:
-    """A run in one line."""
+    """A run in one line; one that cannot be read is named as damaged, whatever it holds."""
     try:
-        run = Run.open(folder)
-        facts = read_facts(run)
-    except GradschoolError:
+        return _summary(folder)
+    except Exception:  # a run of someone else must not hide the others
         return RunSummary(str(folder), "", "", "damaged")
+
+
+def _summary(folder: Path) -> RunSummary:
+    run = Run.open(folder)
+    facts = read_facts(run)
     chosen, split = facts.chosen, facts.split.hash if facts.split else ""
     state, reason = facts.ended.verdict if facts.ended else "unfinished", doubt(facts)
     return RunSummary(

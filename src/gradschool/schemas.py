@@ -11,6 +11,9 @@ import regex
 from jsonschema import ValidationError, validators
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from gradschool.errors import first_line
 
 extend: Callable[..., Any] = validators.extend  # untyped in its stubs
 SCHEMA_SECONDS = 10.0  # for one answer
@@ -23,13 +26,15 @@ class Schema:
     """A JSON schema; raises ValueError for what is none, or refers to others."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        base = validators.validator_for(schema, default=validators.Draft202012Validator)
         try:
+            base = validators.validator_for(schema, default=validators.Draft202012Validator)
             base.check_schema(schema)
         except SchemaError as error:
             raise ValueError(f"value is not a valid JSON schema: {error.message} (at {error.json_path}).") from error
         except RecursionError as error:
             raise ValueError("its JSON schema is nested too deeply.") from error
+        except Exception as error:  # whatever values of others lead to
+            raise ValueError(f"value is not a valid JSON schema: {first_line(error)}.") from error
         parts = list(_parts(schema))
         if outside := [ref for part in parts if (ref := _reference(part)) and not ref.startswith("#")]:
             raise ValueError(f"its JSON schema refers to {outside[0]!r}; only references inside it (#…) are followed.")
@@ -43,12 +48,20 @@ class Schema:
         self._end = 0.0
 
     def holds(self, value: Any) -> bool:
-        """Whether a JSON value follows it; raises TimeoutError if that is not found out in time."""
+        """Whether a JSON value follows it.
+
+        Raises TimeoutError if that is not found out in time, and ValueError if a part of the schema is none: the parts
+        that a reference leads to are not checked before.
+        """
         self._end = time.monotonic() + SCHEMA_SECONDS
         try:
             return bool(self._validator.is_valid(value))
         except (RecursionError, OverflowError):
             return False
+        except (TimeoutError, regex.error, Unresolvable):
+            raise
+        except Exception as error:
+            raise ValueError(f"a part of it is no JSON schema: {first_line(error)}") from error
 
     def _until(self, function: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
         def keyword(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:

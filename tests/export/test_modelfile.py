@@ -96,7 +96,7 @@ def test_a_template_that_is_more_than_text_around_turns_is_not_converted() -> No
 
 
 def test_it_contains_everything_that_the_specialist_needs() -> None:
-    shown = (Message("user", 'say "é"\n'), Message("assistant", '"""'))
+    shown = (Message("user", 'say "é"\n'), Message("assistant", '""'))
     text = modelfile(system='Be\n"brief".', shown=shown, decoding=Decoding(9, 0.5, 0.9, 3)).text()
     read = read_as_ollama(text)
     assert read["FROM"] == "./a.gguf"
@@ -114,11 +114,24 @@ def test_it_contains_everything_that_the_specialist_needs() -> None:
     assert "TEMPLATE" not in read
 
 
-@given(st.text(alphabet='ab"\n é{}'))
+@given(st.text(alphabet='ab"\n é{}\r\u200b'))
 def test_any_instructions_round_trip_or_are_rejected(system: str) -> None:
     try:
         text = modelfile(system=system).text()
     except UsageError as error:
-        assert '"""\n' in system and '"""' in error.why
+        assert '"""' in re.sub("[\r\u200b]", "", system) and '"""' in error.why
         return
     assert read_as_ollama(text).get("SYSTEM", "") == system
+
+
+DROPPED = ["", "\t", "\r", "\u200b", "\u00a0", "\u2028", "\u0378"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [f'"""{one}' for one in (*DROPPED, " ")] + [f'""{one}"' for one in DROPPED],
+    ids=ascii,
+)
+def test_instructions_cannot_add_commands(end: str) -> None:
+    with pytest.raises(UsageError, match="Modelfile"):
+        modelfile(system=f"Be kind.{end}\nFROM /private").text()

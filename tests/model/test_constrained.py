@@ -170,3 +170,13 @@ def test_constraints_that_allow_nothing_are_refused(engine: LocalEngine, constra
 def test_constraints_do_not_change_the_hash_of_free_answers() -> None:
     free = Decoding()
     assert repr(replace(free, constraint=LABELS)) == repr(free)
+
+
+def test_constraints_that_take_minutes_are_refused_at_once(engine: LocalEngine) -> None:
+    labels = tuple(f"label {number}" for number in range(60_000))
+    long = json.dumps({"enum": ["x" * 1_000 for _ in range(1_000)]})
+    for fields in ({"choices": labels}, {"json_schema": long}):
+        with pytest.raises(ValidationError, match="at most"):
+            TypeAdapter(Constraint).validate_python(fields)
+    with pytest.raises(ModelError, match="cannot be constrained to these labels"):
+        engine.demand_constraint(Constraint(labels))

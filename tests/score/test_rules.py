@@ -138,3 +138,10 @@ def test_a_pattern_of_a_schema_that_is_none_is_an_issue_or_unscorable():
 def test_a_pattern_that_is_nested_too_deeply_is_an_issue():
     _, issues = read_rules([Rule(name="r", kind="regex", value="(" * 5_000 + "a" + ")" * 5_000)], Path())
     assert "not a valid pattern" in issues[0] and len(issues[0]) < 300
+
+
+def test_a_schema_whose_part_is_none_is_unscorable():
+    metric, issues = read_rules([Rule(name="r", kind="json_schema", value={"$ref": "#/x", "x": 5})], Path())
+    assert issues == []
+    with pytest.raises(Unscorable, match="cannot be checked"):
+        metric("{}", example(""))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import ucd_3_2_0
 
 from gradschool.errors import UsageError
 from gradschool.model.chat import Chat
@@ -112,11 +113,20 @@ def _common_start(first: str, *others: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A value in triple quotes, which may contain anything but triple quotes at the end of a line."""
-    if '"""\n' in text:
+    """A value in triple quotes, which may contain anything but triple quotes.
+
+    Ollama ends a value where triple quotes and any white space end a line, and drops characters that its Unicode tables
+    cannot print, so that quotes may come together.
+    """
+    if '"""' in "".join(filter(_is_printed, text)):
         raise UsageError(
-            "The instructions cannot be written into a Modelfile.",
-            'One of their lines ends with """, which ends a text in a Modelfile.',
-            "change that line and climb again, or export --to gguf.",
+            "The instructions, or the examples that are shown, cannot be written into a Modelfile.",
+            'They contain """, which may end a text in a Modelfile.',
+            "change that text and climb again, or export --to gguf.",
         )
     return f'"""{text}"""'
+
+
+def _is_printed(character: str) -> bool:
+    """Whether every version of Ollama keeps a character: letters, marks, numbers, signs, spaces and ends of lines."""
+    return character in " \n" or ucd_3_2_0.category(character)[0] in "LMNPS"

@@ -14,7 +14,7 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.hf import from_tokenizer
 from torch import Tensor
 
-from gradschool.constraint import Constraint
+from gradschool.constraint import Constraint, demand_few
 from gradschool.errors import ModelError
 from gradschool.visible import shortened
 
@@ -85,9 +85,10 @@ class Constrainer:
 
     def _compile(self, constraint: Constraint) -> Matcher:
         try:
+            demand_few(constraint.choices)
             matcher = LLMatcher(self._tokenizer, grammar_of(constraint), log_level=0)
             reason = matcher.get_error()
-        except ValueError as error:  # of a schema that is no object
+        except ValueError as error:  # also of a schema that is no object
             reason = str(error)
         if reason:
             what = f"Answers cannot be constrained to {'these labels' if constraint.choices else 'this JSON schema'}."

@@ -56,6 +56,8 @@ def _follows(name: str, check: Check, answer: str) -> float:
         raise Unscorable(f"rule {name!r}: {limit}, on this answer.") from None
     except regex.error as error:
         raise Unscorable(f"rule {name!r}: a pattern of its JSON schema is not valid: {error}.") from error
+    except ValueError as error:
+        raise Unscorable(f"rule {name!r}: its JSON schema cannot be checked: {error}.") from error
     except Unresolvable as error:
         raise Unscorable(
             f"rule {name!r}: its JSON schema refers to {error.ref!r}, which it does not define."
