@@ -135,11 +135,11 @@ def test_full_disk_is_a_resource_error(tmp_path: Path) -> None:
         full.write_text("x")
 
 
-def test_write_creates_folders_and_a_readable_file(tmp_path: Path) -> None:
+def test_write_creates_private_folders_and_files(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)  # pytest makes it private, and what is inside would be private too
     write_text(tmp_path / "a" / "b" / "file", "é\r\n")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == "é\r\n".encode()
-    assert (tmp_path / "a" / "b" / "file").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "a" / "b" / "file").stat().st_mode & 0o777 == 0o600
     assert list(tree(tmp_path)) == ["a/b/file"]
 
 
@@ -188,7 +188,7 @@ def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
             assert not (target / name).exists()
     assert tree(tmp_path) == {"target/second": b"second"}
     assert [p.name for p in tmp_path.iterdir()] == ["target"]
-    assert target.stat().st_mode & 0o777 == 0o755
+    assert target.stat().st_mode & 0o777 == 0o700
 
 
 def test_copied_folder_is_equal_and_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_a_file_that_a_library_writes_replaces_the_old_one_only_if_it_is_complet
     assert path.read_bytes() == b"first" and list(path.parent.iterdir()) == [path]
 
 
-def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
+def test_all_that_is_written_is_private_in_folders_of_others_too(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     private = tmp_path / "run"
     private.mkdir(mode=0o700)
@@ -308,10 +308,8 @@ def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
         write_text(folder / "d", "x")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {
-        **dict.fromkeys(("run", "inner", "deep", "specialist", "done", "first"), 0o700),
-        **dict.fromkeys(("a.json", "events.jsonl", "e.json", "b", "d"), 0o600),
-        "shared": 0o755,
-        "c": 0o644,
+        **dict.fromkeys(("run", "inner", "deep", "shared", "specialist", "done", "first"), 0o700),
+        **dict.fromkeys(("a.json", "events.jsonl", "e.json", "b", "c", "d"), 0o600),
     }
 
 

@@ -1,5 +1,6 @@
 """Audit a packaged specialist, or an adapter of others over its base, and write down what was found."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from gradschool.job import demand_named, settings_of_base
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
 from gradschool.model.kinds import ADAPTER, base_of
-from gradschool.model.opening import open_engine
+from gradschool.model.opening import open_engine, path_named
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import demand_files, packaged_questions
 from gradschool.package.manifest import EVIDENCE, MANIFEST, read_manifest, specialist_folder
@@ -74,6 +75,12 @@ def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
             f"The base of the adapter in {path} is not known.",
             f"Its {ADAPTER} names none.",
             "name it: --base FOLDER.",
+        )
+    if not base and path_named(name, Path()):
+        raise UsageError(
+            f"The base of the adapter in {path} is a folder: {name}.",
+            "A folder that a file of others names is not read without being asked for.",
+            f"name it: --base {shlex.quote(name)}.",
         )
     engine: Engine = yield from open_engine(settings_of_base(name), Path(), packaged=True)
     yield Note(f"{path} is an adapter: it is asked without instructions, over {engine.identity.name}.")

@@ -21,7 +21,7 @@ try:
 except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]  # asked for before each use
 
-FOLDER_MODE = 0o755
+FOLDER_MODE = 0o700  # what is made of the data of users is theirs alone
 MARKED = re.compile(r"\.(.+)\.gradschool-[a-z0-9_]{8}")
 LEFTOVER = re.compile(r"\.(.+)\.(?:gradschool-)?[a-z0-9_]{8}")  # also of earlier versions; in folders of ours only
 REPLACED = "replaced"  # in place of the random part: a folder that is being replaced

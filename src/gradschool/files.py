@@ -34,7 +34,7 @@ HASH_BLOCK = 1 << 20
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for the other end of a pipe; no text mode
 MAX_FILE = 2_000_000_000  # bytes of a file that is read whole, or in lines; a sparse file may say that it has any
 MAX_JSON = 500_000_000  # bytes of a JSON value, or of a line with one
-FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
+FILE_MODE, PRIVATE = 0o600, 0o700  # of files and of private folders: what they hold is the user's
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSED = frozenset(  # by the permissions, the form of a path, the disk, or a file system without locks
     {
@@ -64,7 +64,9 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise ResourceError(
                 f"{path} could not be written.",
                 f"The system says: {os.strerror(number)}.",
-                "choose a folder that you may write to.",
+                "raise the limit of file sizes (ulimit -f), or choose another disk."
+                if number == errno.EFBIG
+                else "choose a folder that you may write to.",
             ) from error
         raise
 

@@ -348,7 +348,7 @@ def _claimed(name: str) -> Path:
     while True:
         folder = next_folder(name)
         with disk_errors(folder):
-            make_folder(folder.parent)
+            make_folder(folder.parent, PRIVATE)
             with suppress(FileExistsError):
                 folder.mkdir(mode=PRIVATE)
                 sync(folder.parent)

@@ -96,7 +96,7 @@ class JobFolder:
     @contextmanager
     def _new(self, name: str) -> Iterator[Path]:
         """A temporary file that replaces the old one; first, its hash is recorded, so that it is known after a kill."""
-        with new_path(self.path / name, mode=0o600 if name in (REVIEW, MAP) else 0o644) as path:
+        with new_path(self.path / name) as path:
             yield path
             self._record = self._record.replacing(name, sha256(path))
             self._record.write(self.path)
