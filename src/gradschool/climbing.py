@@ -16,7 +16,7 @@ from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack
 from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
-from gradschool.records import ComparedBase, Gate, RungResult, Scored, Use, Verdict, Work
+from gradschool.records import ComparedBase, Gate, Note, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import Run
 from gradschool.run_keys import BASES, CLIMB, PACKAGE, Key, result_key
@@ -26,10 +26,11 @@ from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on
 from gradschool.saved_job import JOB_FILE, is_own_run
 from gradschool.score.abstention import judge_answered
 from gradschool.score.certain import all_of, ask_until, better_by, decide_by
-from gradschool.score.floors import FLOORS, Trivial, above_floors, are_same, find_floors, is_of_test
+from gradschool.score.floors import FLOORS, Trivial, above_floors, are_same, find_floors, floor_to_beat, is_of_test
 from gradschool.score.incumbent import excluded
 from gradschool.score.judge import Rival, mean
 from gradschool.score.metric import Comparing
+from gradschool.score.provable import proof_above
 from gradschool.score.threshold import Look
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -183,6 +184,11 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
             f"delete done/{FLOORS.name}.json in it; the step is then run again.",
         )
     yield from notes_about(floors, goal.metric, goal.pass_mark)
+    proof, floor = workspace.proof, floor_to_beat(floors, data.test)
+    if proof and floor:
+        above = proof_above(proof, [example.group for example in data.test], floor)
+        if above.needed != proof.needed:
+            yield Note(above.sentence())
     return floors
 
 

@@ -140,7 +140,9 @@ class Split:
     def _capped(self) -> str:
         if not self.per_group:
             return ""
-        return f" (at most {self.per_group} of each group, which proves more; {len(self.left_out)} are left out)"
+        near = frozenset(id_ for ids in self.near for id_ in ids)
+        alike = "near-duplicates of one question" if near.issuperset(self.left_out) else "each group"
+        return f" (at most {self.per_group} of {alike}, which proves more; {len(self.left_out)} are left out)"
 
     def advice(self) -> str:
         """The sizes, their reason and what changes them, in one line."""

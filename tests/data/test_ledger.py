@@ -143,6 +143,23 @@ def test_a_test_set_is_another_one_if_nearly_all_questions_are_new(tmp_path: Pat
     assert expected_use(examples(50 - kept, 50), 0.05, tmp_path).climb == climb
 
 
+def test_questions_that_several_earlier_climbs_asked_are_counted_together(tmp_path: Path) -> None:
+    uses = [claimed(tmp_path / f"lots-{n}", examples(1000 * n, 50)) for n in range(3)]
+    assert [use.budget for use in uses] == [0.05, 0.05, 0.05]
+    few = [*examples(0, 4), *examples(5000, 46)]
+    assert expected_use(few, 0.05, tmp_path).climb == 1  # a few common questions do not make it the same test set
+    twelfths = [*examples(0, 4), *examples(1000, 4), *examples(6000, 42)]
+    assert expected_use(twelfths, 0.05, tmp_path) == Use(2, 0.025, 0.05 + 0.025)
+    with pytest.raises(DataError, match="2 climbs asked some"):
+        expected_use([*examples(0, 4), *examples(1000, 6), *examples(2000, 7), *examples(7000, 33)], 0.05, tmp_path)
+
+
+def test_a_climb_counts_with_those_that_the_earlier_ones_counted_with(tmp_path: Path) -> None:
+    uses = [claimed(tmp_path / f"lots-{n}", examples(45 * n, 50)) for n in range(4)]  # each has five of the one before
+    assert [use.climb for use in uses] == [1, 2, 3, 4]
+    assert [use.budget for use in uses] == pytest.approx([0.05, 0.025, 0.0125, 0.00625])
+
+
 def test_small_repairs_of_a_question_or_of_its_answer_leave_it_the_same(tmp_path: Path) -> None:
     claimed(tmp_path / "lots-1", examples(0, 20))
     repaired = [

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,3 +76,5 @@ def test_a_capped_split_leaves_out_only_examples_of_test_groups() -> None:
         split
     )
     assert str(split).startswith(f"{len(examples)} examples")
+    alike = replace(split, near=(split.left_out,))
+    assert f"at most {split.per_group} of near-duplicates of one question" in str(alike)

@@ -121,6 +121,7 @@ def test_what_a_test_set_can_prove() -> None:
     assert proof.smallest == pytest.approx(1 - 0.05 ** (1 / 60))
     assert proof.possible and proof.needed is not None and proof.needed_together is not None
     assert 0.8 < proof.needed_together < proof.needed <= 1
+    assert "To prove the margin (without floors)" in proof.sentence()
     assert "answers 60 of 64 test questions" in proof.sentence() and "0.900" in proof.sentence()
     small = margin_proof("old.jsonl", 0.02, groups, 60, [], 0.95)
     assert not small.possible and "At least 149 test questions" in small.sentence()

@@ -1,7 +1,10 @@
 """What a test set can prove is said before anything is answered, with what would be enough."""
 
+import numpy as np
+
 from gradschool.data.proof import provable
-from gradschool.score.provable import proof_of
+from gradschool.score.provable import proof_above, proof_of
+from gradschool.score.stats import halved, verdict_on
 
 LEVEL = 0.975
 
@@ -56,3 +59,20 @@ def test_unequal_groups_prove_as_much_as_fewer_equal_ones() -> None:
     unequal = proof_of([*["large"] * 30, *map(str, range(60))], 300, 0.5, 0.95)
     assert 1 <= unequal.separate < 10
     assert provable(unequal.separate, 0.95) <= unequal.highest < provable(unequal.separate + 1, 0.95)
+
+
+def test_a_floor_near_the_pass_mark_takes_a_higher_score() -> None:
+    names, floor, random = groups(60), [1.0] * 29 + [0.0] * 31, np.random.default_rng(5)
+    alone = proof_of(names, 300, 0.5, LEVEL)
+    both = proof_above(alone, names, floor)
+    assert alone.needed and both.needed and both.needed > alone.needed and both.floor == 29 / 60
+    passed = 0
+    for values in (random.random((300, 60)) < both.needed).astype(float).tolist():
+        claims = verdict_on(values, names, 0.5, LEVEL), verdict_on(halved(values, floor), names, 0.5, LEVEL)
+        passed += claims == ("passed", "passed")
+    assert 0.72 < passed / 300 < 0.92
+    assert "and more than the floor of 0.483 with a probability of 80 %" in both.sentence()
+    assert "(without floors)" in alone.sentence()
+    assert proof_above(alone, names, [0.1] * 60).needed == alone.needed
+    assert "No true score proves more than the floor" in proof_above(alone, names, [1.0] * 60).sentence()
+    assert "No true score" not in proof_above(proof_of(groups(5), 300, 0.8, LEVEL), groups(5), [0.5] * 5).sentence()

@@ -35,6 +35,9 @@ def test_exact_match_trims_and_nothing_else():
         ("-", "-"),
         ("C#", "c#"),
         ("(a)", "a"),
+        ("won’t_pay", "won't pay"),
+        ("L＇AMOUR", "l’amour"),
+        ("the „big“ one", 'the "big” one'),
         ("[other]", "Other"),
         ("İPTAL", "iptal"),
     ],
@@ -135,6 +138,11 @@ def test_labels_agree_with_scikit_learn():
     metric = label(ideals)
     values = [metric(text, one).value for text, one in zip(said, ideals, strict=True)]
     assert sum(values) / 200 == pytest.approx(accuracy_score([one.ideal for one in ideals], said))
+
+
+def test_a_label_with_another_apostrophe_is_a_known_label():
+    others = [example("won't pay"), example("paid")]
+    assert label(others)("won’t pay", others[1]).parts == {"known label": 1.0}
 
 
 def test_a_right_answer_next_to_the_ideal_one_is_a_known_label():

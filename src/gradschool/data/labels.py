@@ -37,7 +37,7 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
     if most >= DOMINANT * len(examples):
         text = (
             f"{most} of {len(examples)} answers are {label!r}: always predicting it scores {most / len(examples):.2f}, "
-            "so set a pass mark above that"
+            "so only a higher score shows that more was learned"
         )
         issues.append(Issue("uneven classes", source, "kept", text))
     rare = [name for name, count in counts.items() if count < REPEATS]

@@ -2,6 +2,8 @@
 
 Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
 twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
+Test sets may overlap in part. A climb counts with the earlier ones that asked some of its questions and with all that
+those counted with, so that no seed gives a share of old questions for free, and a later climb never counts fewer.
 ledger.jsonl is next to the runs. A climb adds a line with a hash and a sketch of every test question before it asks the
 first one, another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only
 appended, so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from gradschool.data.asked_before import SKETCHES, asked_again, hashed, sketched
@@ -30,7 +33,7 @@ from gradschool.run_keys import Key
 from gradschool.values import Fraction
 
 LEDGER = "ledger.jsonl"
-SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
+SAME = 0.1  # earlier climbs do not count if together they asked less than this fraction of the questions
 BEGIN = b'{"id": "'  # of every line
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
@@ -47,6 +50,7 @@ class Entry:
     questions: tuple[str, ...] = ()
     sketches: Annotated[str, Field(pattern=SKETCHES)] = ""  # of the questions; earlier versions wrote none
     spent: Fraction | None = None  # of the error probability: the budget while it climbs, then what it used
+    earlier: tuple[str, ...] = ()  # the climbs that it counted with; earlier versions wrote none
 
 
 def folder_of(run: Run | None) -> Path:
@@ -65,7 +69,10 @@ def tested_before(examples: Sequence[Example], folder: Path) -> frozenset[str]:
 def expected_use(test: Sequence[Example], error_budget: float, folder: Path, run: Run | None = None) -> Use:
     """How the next climb would use this test set; a run that has begun to use it keeps its part."""
     claimed = _claimed(run, error_budget) if run else None
-    return claimed or _use(_read(folder), test, error_budget)
+    if claimed:
+        return claimed
+    entries = _read(folder)
+    return _use(entries, _counted(entries, test), error_budget)
 
 
 def _claimed(run: Run, error_budget: float) -> Use | None:
@@ -100,8 +107,10 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
             entries = _read(path.parent)
             own = [entry.id for entry in entries].index(name)
             ended = [entry for entry in entries[own:] if entry.spent is not None]
-            use = run.save(USE, _use([*entries[:own], *ended], test, error_budget))
-            append_line(path, {"id": name, "spent": use.budget})
+            before = [*entries[:own], *ended]
+            counted = _counted(before, test)
+            use = run.save(USE, _use(before, counted, error_budget))
+            append_line(path, {"id": name, "spent": use.budget, "earlier": counted})
     except ResourceError as error:
         yield Note(f"{error.what} Later climbs on this test set will not count this one.", "warning")
         return expected_use(test, error_budget, path.parent, run)
@@ -141,16 +150,14 @@ def _percent(probability: float) -> str:
     return f"{100 * probability:.3g} %"
 
 
-def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float) -> Use:
-    """The use of a test set by a climb after these entries."""
-    spent = _spent(entries)
-    runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
-    earlier = [one for one in runs.values() if _is_same_test(test, one)]
-    used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
-    budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
+def _use(entries: Sequence[Entry], earlier: Sequence[str], error_budget: float) -> Use:
+    """The use of a test set by a climb that counts with these earlier ones."""
+    spent, budgets = _spent(entries), {one.id: one.error_budget for one in entries if one.questions}
+    used = {id_: spent.get(id_, budgets[id_]) for id_ in earlier}
+    budget = error_budget * part_of_later_climb(sum(used[id_] / budgets[id_] for id_ in earlier))
     if budget < MIN_BUDGET:
         raise DataError(
-            f"Nothing is left of the error budget of this test set: {len(earlier)} climbs were made on it.",
+            f"Nothing is left of the error budget of this test set: {len(earlier)} climbs asked some of its questions.",
             "Those that have not ended count in full.",
             "test on new examples: add some, or take them from the training examples with `--fresh-test`. If another "
             "climb on it is running, wait for it, and continue this one with --resume.",
@@ -158,9 +165,23 @@ def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float)
     return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
 
 
-def _is_same_test(test: Sequence[Example], entry: Entry) -> bool:
-    hashes = frozenset(entry.questions)
-    return any(sum(asked_again(test, hashes, known)) >= SAME * len(test) for known in ("", entry.sketches))
+def _counted(entries: Sequence[Entry], test: Sequence[Example]) -> list[str]:
+    """The earlier climbs that a climb counts with, in their order: by questions in common, or through one of these.
+
+    Those with the fewest questions in common that together asked less than SAME of the test do not count: a few common
+    questions do not make one test set of two.
+    """
+    runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
+    asked = {id_: np.array(asked_again(test, {*one.questions}, one.sketches)) for id_, one in runs.items()}
+    left_out, counted = np.zeros(len(test), dtype=bool), set[str]()
+    for id_ in sorted(asked, key=lambda id_: int(asked[id_].sum())):
+        left_out |= asked[id_]
+        if left_out.sum() >= SAME * len(test):
+            counted.add(id_)
+    for id_ in reversed(runs):  # a climb only counts with earlier ones
+        if id_ in counted:
+            counted.update(*(one.earlier for one in entries if one.id == id_))
+    return [id_ for id_ in runs if id_ in counted]
 
 
 def _spent(entries: Sequence[Entry]) -> dict[str, float]:

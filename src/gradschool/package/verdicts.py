@@ -122,7 +122,10 @@ def tested_on(results: Sequence[RungResult]) -> str:
     fullest = min(reports.values(), key=lambda report: report.use.unasked)
     said = [f"{fullest.asked.examples} test examples in {fullest.asked.groups} groups."]
     if most := fullest.use.per_group:
-        said.append(f"At most {most} of each group are tested: large groups count less than among all examples.")
+        said.append(
+            f"At most {most} of each group are tested (near-duplicates are a group): large groups count less than "
+            "among all examples."
+        )
     for rung, report in reports.items():
         if unasked := report.use.unasked:
             total = report.asked.examples + unasked

@@ -110,6 +110,12 @@ def _scored(
     )
 
 
+def floor_to_beat(trivial: Sequence[Trivial], test: Sequence[Example]) -> list[float]:
+    """The values of the best trivial answer that a rung must beat, for each test example; empty if there is none."""
+    best = max((one for one in trivial if one.binding), key=lambda one: one.mean, default=None)
+    return [best.values[example.id] for example in test] if best else []
+
+
 def is_of_test(trivial: Sequence[Trivial], test: Sequence[Example]) -> bool:
     """Whether trivial answers are to exactly these test questions."""
     ids = {example.id for example in test}

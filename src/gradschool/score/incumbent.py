@@ -113,8 +113,8 @@ class MarginProof:
         if self.needed_together is not None and self.needed_together != self.needed:
             least = f", or {self.needed_together:.3f} if both are right on the same questions"
         return (
-            f" To prove the margin with a probability of 80 %, {most} if right answers are independent of the "
-            f"incumbent's{least}."
+            f" To prove the margin (without floors) with a probability of 80 %, {most} if right answers are "
+            f"independent of the incumbent's{least}."
         )
 
     def _enough(self) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradschool.data.power import score_that_proves
 from gradschool.data.proof import min_test_examples, provable
@@ -29,6 +29,7 @@ class Proof:
     needed_together: float | None
     level: float
     with_twice: float | None = None  # about `needed_together` with twice as many groups, if there are few
+    floor: float | None = None  # the mean of the trivial answers that `needed` counts with, which a rung must beat too
 
     @property
     def possible(self) -> bool:
@@ -71,14 +72,18 @@ class Proof:
         return f"{more} {limit}, however many examples they have."
 
     def _needed(self) -> str:
+        if self.needed is None and self.floor is not None:
+            return f" No true score proves more than the floor of {self.floor:.3f} with a probability of 80 %."
         if self.needed is None:
             return ""
+        claims = f"the pass mark of {self.pass_mark:g}"
+        claims += " (without floors)" if self.floor is None else f" and more than the floor of {self.floor:.3f}"
         together = ""
         if self.needed_together is not None and self.groups < self.examples:
             together = f", or {self.needed_together:.3f} if the answers of a group are right or wrong together"
         return (
-            f" To prove the pass mark of {self.pass_mark:g} with a probability of 80 %, the true score must be at "
-            f"least {self.needed:.3f}{together}."
+            f" To prove {claims} with a probability of 80 %, the true score must be at least "
+            f"{self.needed:.3f}{together}."
         )
 
     def _enough(self) -> str:
@@ -102,3 +107,29 @@ def proof_of(groups: Sequence[str], total: int, pass_mark: float, level: float) 
         if count < FEW_GROUPS:
             with_twice = score_that_proves(2 * [*Counter(groups).values()], pass_mark, level, together=True)
     return Proof(pass_mark, len(groups), count, total, highest, needed, together, level, with_twice)
+
+
+def proof_above(proof: Proof, groups: Sequence[str], floor: Sequence[float]) -> Proof:
+    """What is needed to prove the pass mark and more than a floor, whose values for the test examples are given.
+
+    Right answers are taken to be independent of the floor's. Both claims are tested on the same answers.
+    """
+    if proof.needed is None:
+        return proof
+
+    def above(known: float | None, together: bool) -> float | None:
+        without, new = (
+            needed_score_in_groups(groups, proof.pass_mark, proof.level, together, values) for values in ((), floor)
+        )
+        if known is None or new is None:
+            return None
+        return known if new == without else max(known, new)  # `known` is exact without groups, and not simulated
+
+    alone, together = above(proof.needed, False), above(proof.needed_together, True)
+    return replace(
+        proof,
+        needed=alone,
+        needed_together=together,
+        with_twice=proof.with_twice if together == proof.needed_together else None,
+        floor=math.fsum(floor) / len(floor),
+    )

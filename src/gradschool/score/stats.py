@@ -102,33 +102,45 @@ def needed_score(examples: int, pass_mark: float, level: float, power: float = P
     return float(beta.ppf(power, right, examples - right + 1))
 
 
-def needed_score_in_groups(groups: Sequence[str], pass_mark: float, level: float, together: bool) -> float | None:
+def needed_score_in_groups(
+    groups: Sequence[str], pass_mark: float, level: float, together: bool, floor: Sequence[float] = ()
+) -> float | None:
     """The true fraction of right answers from which this test probably (80 %) proves the pass mark; None for no score.
 
     `groups` is the cluster of each example. With `together`, all answers of a cluster are right or wrong together,
-    which is the worst case; otherwise they are independent. Simulated with DRAWS tests, the same for each score.
+    which is the worst case; otherwise they are independent. With `floor`, the values of a trivial answer to each
+    example, the test must also prove that the score is above these. Simulated with DRAWS tests, the same for each
+    score.
     """
-    _, sizes = _clusters([0.0] * len(groups), groups)
-    return _needed_in_groups(tuple(map(float, sizes)), pass_mark, level, together)
+    sums, sizes = _clusters(floor or [0.0] * len(groups), groups)
+    return _needed_in_groups(
+        tuple(map(float, sizes)), pass_mark, level, together, tuple(map(float, sums)) if floor else ()
+    )
 
 
 @lru_cache(maxsize=16)  # a climb that compares bases asks once for each of them
-def _needed_in_groups(group_sizes: tuple[float, ...], pass_mark: float, level: float, together: bool) -> float | None:
-    sizes = np.array(group_sizes)
+def _needed_in_groups(
+    group_sizes: tuple[float, ...], pass_mark: float, level: float, together: bool, floor: tuple[float, ...]
+) -> float | None:
+    sizes, theirs = np.array(group_sizes), np.array(floor)
     random, extra = np.random.default_rng(0), float(sizes.max())
     cluster = np.repeat(np.arange(len(sizes)), sizes.astype(int))
     luck = random.random((DRAWS, len(sizes)))[:, cluster] if together else random.random((DRAWS, len(cluster)))
     missed, proven = np.zeros(DRAWS), np.full(DRAWS, np.inf)  # scores: more right answers never prove less
 
+    def beats_floor(rights: Vector) -> bool:
+        return not floor or chance_at_most(0.5, (rights - theirs + sizes) / 2, sizes, extra) <= 1 - level
+
     def proves(score: float) -> bool:
         for draw in np.flatnonzero((missed < score) & (score < proven)):
             rights = np.bincount(cluster, weights=luck[draw] < score).astype(np.float64)
-            (proven if chance_at_most(pass_mark, rights, sizes, extra) <= 1 - level else missed)[draw] = score
+            enough = chance_at_most(pass_mark, rights, sizes, extra) <= 1 - level and beats_floor(rights)
+            (proven if enough else missed)[draw] = score
             if (missed >= score).sum() > DRAWS - POWER * DRAWS:
                 return False
         return True
 
-    if _above(sizes, sizes, 1 - level, pass_mark) < 0:
+    if _above(sizes, sizes, 1 - level, pass_mark) < 0 or not beats_floor(sizes):
         return None
     scores = np.linspace(pass_mark, 1, STEPS + 1)
     return float(scores[bisect_left(scores[:-1], True, key=proves)])

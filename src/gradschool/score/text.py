@@ -45,12 +45,14 @@ def as_typed(text: str) -> str:
 def normalize(label: str) -> str:
     """Normalize a label: case, quotes and final punctuation are dropped, `_` and `-` become spaces.
 
+    Quotes and apostrophes inside it are those of a keyboard, as in every metric.
+
     Signs that can distinguish labels ("C#", "C+", "B-", "-1", "0.5", "10²", "[0, 5)", "5 mW") are kept.
 
     >>> normalize(" **Card_Arrival**. ")
     'card arrival'
     """
-    plain = folded_case(cased_units(fold_width(label).translate(_DASHES))).strip()
+    plain = folded_case(cased_units(as_typed(fold_width(label)).translate(_DASHES))).strip()
     pointed = _LEADING_POINT.sub("0.", plain)
     edged = found[0] if (found := _INTERVAL.search(pointed)) else pointed.strip(_EDGE)
     return _DIVIDER.sub(" ", _BULLET.sub("", edged, count=1) if _BULLET.match(edged) else edged).strip() or plain
