@@ -30,10 +30,10 @@ def contained(corpus: Corpus, limits: Limits) -> Links:
     in more than ten texts with other answers is a stock phrase, which is linked to none of these.
     """
     pairs = _candidates(corpus)
-    pairs = pairs[~corpus.two_classes(pairs)]
+    pairs = pairs[~corpus.answers.two_classes(pairs)]
     sets = corpus.sets(np.unique(pairs).tolist())
     links, others = [], Counter[int]()
-    for (short, long), same in zip(pairs.tolist(), corpus.same_answer(pairs).tolist(), strict=True):
+    for (short, long), same in zip(pairs.tolist(), corpus.answers.same(pairs).tolist(), strict=True):
         own = sets[short]
         if not (MIN_GRAMS if same else MIN_OTHER) <= len(own) <= len(sets[long]):
             continue

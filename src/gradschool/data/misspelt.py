@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from gradschool.data.normalize import normalized_words
 from gradschool.data.shingles import words_of
@@ -24,11 +25,22 @@ MIN_EXCHANGED, MIN_LENGTHENED, MIN_WRONG = 2, 4, 5
 def misspelt(corpus: Corpus, limits: Limits) -> Links:
     """Pairs of very short texts with the same answer, the same numbers and the same words, but for typos."""
     index = Index(corpus, corpus.short_blocks(SIZE, MAX_CHARACTERS), HASHES, BANDS)
-    pairs = index.candidates(LEAST, other_answers=False)
-    pairs = pairs[corpus.same_answer(pairs)]  # hashes may be equal by chance
+    pairs = index.candidates(LEAST, other_answers=corpus.answers.are_long)
+    pairs = pairs[_similar_lengths(corpus, pairs, limits.per_typo)]  # first, since it costs least
+    pairs = pairs[corpus.answers.same(pairs)]
     texts, rare = corpus.texts, rare_words(corpus, np.unique(pairs).tolist())
     kept = [same_but_for_typos(texts[one], texts[other], rare, limits.per_typo) for one, other in pairs.tolist()]
     return np.asarray(pairs[np.array(kept, dtype=bool)])
+
+
+def _similar_lengths(corpus: Corpus, pairs: Links, per_typo: float) -> npt.NDArray[np.bool_]:
+    """Which pairs have lengths, without spaces, that the typos that are allowed can explain."""
+    numbers = np.unique(pairs)
+    texts = [corpus.texts[number] for number in numbers.tolist()]
+    letters, lengths = np.array([(len(text) - text.count(" "), len(text)) for text in texts]).reshape(-1, 2).T
+    places = numbers.searchsorted(pairs)
+    most = np.maximum(1, lengths[places].min(axis=1) / per_typo)
+    return np.asarray(np.abs(np.diff(letters[places], axis=1)[:, 0]) <= most)
 
 
 def rare_words(corpus: Corpus, numbers: Sequence[int]) -> frozenset[str]:

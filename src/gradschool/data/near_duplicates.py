@@ -12,8 +12,19 @@ from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
 from gradschool.data.normalize import normalize
 from gradschool.data.reworded import reworded
-from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, by_key, ngram_hashes, ngrams, signatures, words_of
-from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
+from gradschool.data.shingles import (
+    BLOCK,
+    Grams,
+    Hashes,
+    banded,
+    by_key,
+    jaccard,
+    ngram_hashes,
+    ngrams,
+    signatures,
+    words_of,
+)
+from gradschool.data.short_texts import Corpus, Limits, similar
 from gradschool.records import Example
 
 SHINGLE = 5  # words of an n-gram

@@ -36,7 +36,7 @@ def reworded(corpus: Corpus, limits: Limits) -> Links:
         return np.zeros((0, 2), dtype=np.int64)
     common = _common(corpus)
     pairs = Index(corpus, _blocks(corpus, common), HASHES, BANDS).candidates(limits.jaccard - MARGIN)
-    pairs = pairs[~corpus.two_classes(pairs)]
+    pairs = pairs[~corpus.answers.two_classes(pairs)]
     numbers = np.unique(pairs).tolist()
     grams = ngrams(words_of([corpus.texts[number] for number in numbers]), SIZE).without(common)
     return confirmed(corpus, pairs, dict(zip(numbers, grams.sets(), strict=True)), limits)

@@ -96,6 +96,12 @@ def mix(hashes: Hashes) -> Hashes:
     return mixed ^ (mixed >> np.uint64(29))
 
 
+def jaccard(one: Hashes, other: Hashes) -> float:
+    """The Jaccard similarity of two sets, as sorted different values."""
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common or 1)
+
+
 def ngram_hashes(texts: Iterable[str], size: int) -> Iterator[Hashes]:
     """For each normalized text, the hashes of its n-grams of `size` words, in order.
 

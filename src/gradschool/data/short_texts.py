@@ -16,8 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import SIZE, char_grams
-from gradschool.data.normalize import normalize, normalized_words
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, by_key, distinct, signatures, words_of
+from gradschool.data.near_answers import Answers
+from gradschool.data.normalize import normalized_words
+from gradschool.data.shingles import (
+    BLOCK,
+    MULTIPLIER,
+    Grams,
+    Hashes,
+    banded,
+    by_key,
+    distinct,
+    jaccard,
+    signatures,
+    words_of,
+)
 
 HASHES, BANDS, SEED = 80, 20, 2  # finds a pair with a Jaccard similarity of .6 with probability .94, of .7 with .996
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
@@ -31,7 +43,6 @@ CROWD = 64  # texts with one key; if more have different answers, their wording 
 MARGIN = 0.15  # below the threshold; an estimate from 80 hashes is further off with probability 1 in 500
 CHUNK = 1 << 18  # pairs estimated at a time
 MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
-MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count
 DIGIT = re.compile(r"\d")
 
 Places = npt.NDArray[np.int64]
@@ -60,9 +71,7 @@ class Corpus:
     def __init__(self, texts: Sequence[str], answers: Sequence[str]) -> None:
         self.texts = texts
         self.words = [words_of(texts[start : start + BLOCK]) for start in range(0, len(texts), BLOCK)]
-        numbers: dict[str, int] = {}
-        self.answers = np.array([numbers.setdefault(_key(one), len(numbers)) for one in answers], dtype=np.int64)
-        self._repeats = np.bincount(self.answers)[self.answers] > 1
+        self.answers = Answers(answers, texts)
         self._common = common_grams(texts)
 
     def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
@@ -110,19 +119,6 @@ class Corpus:
             enough = grams.counts >= MIN_GRAMS
             yield block[enough], grams.of_texts(enough)
 
-    def same_answer(self, pairs: Links) -> npt.NDArray[np.bool_]:
-        """Which pairs have one answer."""
-        return np.asarray(self.answers[pairs[:, 0]] == self.answers[pairs[:, 1]])
-
-    def two_classes(self, pairs: Links) -> npt.NDArray[np.bool_]:
-        """Which pairs have different answers that both occur again: then these are classes."""
-        return np.asarray(self._repeats[pairs].all(axis=1) & ~self.same_answer(pairs))
-
-
-def _key(answer: str) -> str:
-    """Equal for equal answers; long ones are equal only if they are copied."""
-    return normalize(answer) if len(answer) <= MAX_LABEL else answer.strip()
-
 
 def has_words(normalized: str) -> bool:
     """Whether a text has three words or more: names and codes are no questions."""
@@ -144,7 +140,7 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     """
     index = Index(corpus, corpus.short_blocks(), HASHES, BANDS)
     pairs = index.candidates(limits.jaccard - MARGIN)
-    pairs = pairs[~corpus.two_classes(pairs)]
+    pairs = pairs[~corpus.answers.two_classes(pairs)]
     return confirmed(corpus, pairs, corpus.sets(np.unique(pairs).tolist()), limits)
 
 
@@ -152,7 +148,7 @@ def confirmed(corpus: Corpus, pairs: Links, sets: Mapping[int, Hashes], limits: 
     """The pairs with a large Jaccard similarity of their sets; with different answers, of the same words but typos."""
     near = [jaccard(sets[one], sets[other]) >= limits.jaccard for one, other in pairs.tolist()]
     pairs = pairs[np.array(near, dtype=bool)]
-    kept = corpus.same_answer(pairs)
+    kept = corpus.answers.same(pairs)
     for place in np.flatnonzero(~kept).tolist():
         kept[place] = only_typos(*(corpus.texts[number] for number in pairs[place].tolist()))
     return np.asarray(pairs[kept])
@@ -177,7 +173,7 @@ class Index:
 
     def candidates(self, least: float, other_answers: bool = True) -> Links:
         """Pairs whose estimated similarity is at least `least`; without `other_answers`, of texts with one answer."""
-        answers = self._corpus.answers[self._numbers].astype(np.uint64) * MULTIPLIER
+        answers = self._corpus.answers.numbers[self._numbers].astype(np.uint64) * MULTIPLIER
         count = len(self._numbers)
         found = [np.zeros(0, dtype=np.int64)]
         for key in self._keys:
@@ -212,12 +208,6 @@ def _neighbours(keys: Hashes, window: int, crowd: int | None = None) -> Links:
         here = np.flatnonzero(ordered[step:] == ordered[:-step])
         pairs.append(np.column_stack((order[here], order[here + step])))
     return np.concatenate(pairs)
-
-
-def jaccard(one: Hashes, other: Hashes) -> float:
-    """The Jaccard similarity of two sets, as sorted different values."""
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common or 1)
 
 
 def numbers_in(normalized: str) -> list[str]:

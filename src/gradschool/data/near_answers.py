@@ -1,0 +1,84 @@
+"""Which answers are the same: short ones that are equal, and long ones that are nearly so.
+
+A signature, a greeting or a corrected comma makes another text of a long answer, but not another answer. What two
+questions ask differently and their answers say differently is another answer: "the capital of Chad", "of Cuba".
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from gradschool.data.char_grams import char_grams
+from gradschool.data.normalize import normalize, normalized_words
+from gradschool.data.shingles import BLOCK, jaccard
+
+MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count
+MIN_LONG = 60  # characters of an answer that may differ a little; shorter ones are labels, values and names
+NEARLY = 0.8  # Jaccard similarity of the character grams of two such answers
+DIGIT = re.compile(r"\d")
+LENGTHS = 0.7  # of the shorter one to the longer one; with less they are not that similar
+
+Pairs = npt.NDArray[np.int64]  # of positions, of shape (pairs, 2)
+Chosen = npt.NDArray[np.bool_]
+
+
+class Answers:
+    """The answers to normalized questions, numbered: equal ones have one number."""
+
+    def __init__(self, answers: Sequence[str], questions: Sequence[str]) -> None:
+        self._answers, self._questions = answers, questions
+        numbers: dict[str, int] = {}
+        self.numbers = np.array([numbers.setdefault(_key(one), len(numbers)) for one in answers], dtype=np.int64)
+        self._repeats = np.bincount(self.numbers)[self.numbers] > 1
+
+    @cached_property
+    def _lengths(self) -> npt.NDArray[np.int64]:
+        """The number of characters of each."""
+        return np.array(list(map(len, self._answers)), dtype=np.int64)
+
+    @property
+    def are_long(self) -> bool:
+        """Whether two of the answers are long enough to be nearly the same."""
+        return bool(np.count_nonzero(self._lengths >= MIN_LONG) > 1)
+
+    def same(self, pairs: Pairs) -> Chosen:
+        """Which pairs have one answer, or nearly so."""
+        same = np.asarray(self.numbers[pairs[:, 0]] == self.numbers[pairs[:, 1]])
+        shorter, longer = (find(self._lengths[pairs], axis=1) for find in (np.min, np.max))
+        places = np.flatnonzero(~same & (shorter >= MIN_LONG) & (shorter >= LENGTHS * longer))
+        for start in range(0, len(places), BLOCK):
+            block = places[start : start + BLOCK]
+            same[block] = self._nearly_same(pairs[block])
+        return same
+
+    def _nearly_same(self, pairs: Pairs) -> Chosen:
+        """Which pairs of long answers have the same content and a large Jaccard similarity."""
+        numbers = np.unique(pairs).tolist()
+        texts = [normalize(self._answers[number]) for number in numbers]
+        words = {number: set(normalized_words(text)) for number, text in zip(numbers, texts, strict=True)}
+        same = np.array([self._same_content(*pair, words) for pair in pairs.tolist()], dtype=bool)
+        sets = dict(zip(numbers, char_grams(texts).sets(), strict=True)) if same.any() else {}
+        same[same] = [jaccard(sets[one], sets[other]) >= NEARLY for one, other in pairs[same].tolist()]
+        return same
+
+    def _same_content(self, one: int, other: int, words: Mapping[int, set[str]]) -> bool:
+        """Whether answers do not differ by a number or by a word that only one of the questions has."""
+        differing = words[one] ^ words[other]
+        if any(map(DIGIT.search, differing)):
+            return False
+        asked, again = (set(normalized_words(self._questions[number])) for number in (one, other))
+        return differing.isdisjoint(asked ^ again)
+
+    def two_classes(self, pairs: Pairs) -> Chosen:
+        """Which pairs have different answers that both occur again: then these are classes."""
+        classes = self._repeats[pairs].all(axis=1)
+        classes[classes] = ~self.same(pairs[classes])
+        return np.asarray(classes)
+
+
+def _key(answer: str) -> str:
+    """Equal for equal answers; long ones are equal only if they are copied."""
+    return normalize(answer) if len(answer) <= MAX_LABEL else answer.strip()
