@@ -46,7 +46,7 @@ class Answers:
 
     def same(self, pairs: Pairs) -> Chosen:
         """Which pairs have one answer, or nearly so."""
-        same = np.asarray(self.numbers[pairs[:, 0]] == self.numbers[pairs[:, 1]])
+        same: Chosen = np.asarray(self.numbers[pairs[:, 0]] == self.numbers[pairs[:, 1]])
         shorter, longer = (find(self._lengths[pairs], axis=1) for find in (np.min, np.max))
         places = np.flatnonzero(~same & (shorter >= MIN_LONG) & (shorter >= LENGTHS * longer))
         for start in range(0, len(places), BLOCK):
@@ -59,9 +59,13 @@ class Answers:
         numbers = np.unique(pairs).tolist()
         texts = [normalize(self._answers[number]) for number in numbers]
         words = {number: set(normalized_words(text)) for number, text in zip(numbers, texts, strict=True)}
-        same = np.array([self._same_content(*pair, words) for pair in pairs.tolist()], dtype=bool)
+        same: Chosen = np.array(
+            [self._same_content(one, other, words) for one, other in pairs.tolist()], dtype=np.bool_
+        )
         sets = dict(zip(numbers, char_grams(texts).sets(), strict=True)) if same.any() else {}
-        same[same] = [jaccard(sets[one], sets[other]) >= NEARLY for one, other in pairs[same].tolist()]
+        for place in np.flatnonzero(same).tolist():
+            one, other = pairs[place].tolist()
+            same[place] = jaccard(sets[one], sets[other]) >= NEARLY
         return same
 
     def _same_content(self, one: int, other: int, words: Mapping[int, set[str]]) -> bool:
