@@ -59,11 +59,10 @@ class Answers:
         numbers = np.unique(pairs).tolist()
         texts = [normalize(self._answers[number]) for number in numbers]
         words = {number: set(normalized_words(text)) for number, text in zip(numbers, texts, strict=True)}
-        same: Chosen = np.array(
-            [self._same_content(one, other, words) for one, other in pairs.tolist()], dtype=np.bool_
-        )
-        sets = dict(zip(numbers, char_grams(texts).sets(), strict=True)) if same.any() else {}
-        for place in np.flatnonzero(same).tolist():
+        alike = [place for place, pair in enumerate(pairs.tolist()) if self._same_content(pair[0], pair[1], words)]
+        sets = dict(zip(numbers, char_grams(texts).sets(), strict=True)) if alike else {}
+        same = np.zeros(len(pairs), dtype=np.bool_)
+        for place in alike:
             one, other = pairs[place].tolist()
             same[place] = jaccard(sets[one], sets[other]) >= NEARLY
         return same
