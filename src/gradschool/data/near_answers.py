@@ -77,9 +77,9 @@ class Answers:
 
     def two_classes(self, pairs: Pairs) -> Chosen:
         """Which pairs have different answers that both occur again: then these are classes."""
-        classes = self._repeats[pairs].all(axis=1)
+        classes: Chosen = np.asarray(self._repeats[pairs].all(axis=1))
         classes[classes] = ~self.same(pairs[classes])
-        return np.asarray(classes)
+        return classes
 
 
 def _key(answer: str) -> str:
