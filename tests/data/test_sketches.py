@@ -75,3 +75,26 @@ def test_a_sketch_is_the_same_on_every_machine_and_in_every_version(make):
     rows = sketches([make(1, "Where is my card?", "In the post."), make(2, "我的卡在哪里 7", "x")], NONE)
     assert rows.shape == (2, BYTES)
     assert [row.tobytes().hex() for row in rows] == PINNED
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text, n: f"Ticket {1000 + n}: {text}",
+        lambda text, n: f"2024-05-{n % 28 + 1:02} {text}",
+        lambda text, n: f"{text} (ref. {n})",
+        lambda text, n: f"No. {n}: {text} 3 May 2024",
+        lambda text, n: text.replace(" ", "&nbsp;"),
+    ],
+    ids=["ticket", "date", "reference", "both", "entities"],
+)
+def test_numbers_around_a_question_and_entities_in_it_do_not_hide_it(make, known, write):
+    asked = [make(900 + n, write(example.last_user, n), example.ideal) for n, example in enumerate(known[:40])]
+    found = recognized(asked, known)
+    assert sum(match is not None and match[0] == n for n, match in enumerate(found)) >= 38
+
+
+def test_an_inner_number_still_makes_another_question(make):
+    known = [make(n, f"please repair the light in room {n} of the old house today", "done") for n in range(20, 50)]
+    asked = [make(99, "Ticket 4711: please repair the light in room 7 of the old house today", "done")]
+    assert recognized(asked, known) == [None]

@@ -7,6 +7,7 @@ with different numbers have unlike sketches. Of a question without wording of it
 that of the answer. A text cannot be computed from its sketch, but a guess of it can be confirmed.
 """
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ BITS = 128
 BYTES = BITS // 8 + 1  # of a sketch; the last is that of the answer
 SAME_ANSWER, OTHER_ANSWER = 102, 112  # equal bits from which two questions are nearly the same: a Jaccard of .59, .75
 SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
+NUMBER, EDGE = re.compile(r"\d"), 4  # words at the beginning and at the end of a question
 MIN_SENTENCE, MAX_SENTENCES = 20, 50  # characters of a sentence that is compared, and sentences of a question
 CHUNK = 1 << 22  # pairs compared at a time
 
@@ -111,10 +113,30 @@ def matches(asked: Sequence[Example], known: Sketches, common: Hashes) -> list[M
 
 
 def _parts(example: Example) -> list[Example]:
-    """The example, and one for each sentence of its last user message that is long enough."""
+    """The example, and one for each text in its last user message that may be a known question by itself.
+
+    These are its sentences, if they are long enough, and the message without what is written around a question: numbers
+    of tickets and dates before or after it, and entities of HTML in place of characters.
+    """
+    plain = _plain(example.last_user)
+    bare = [replace(example, messages=(*example.messages[:-2], Message("user", plain), example.messages[-1]))]
     sentences = SENTENCE.split(example.last_user)[:MAX_SENTENCES] if SENTENCE.search(example.last_user) else []
     long = [Message("user", sentence) for sentence in sentences if len(sentence) >= MIN_SENTENCE]
-    return [example, *(replace(example, messages=(message, example.messages[-1])) for message in long)]
+    inner = [replace(example, messages=(message, example.messages[-1])) for message in long]
+    return [example, *(bare if plain and plain != example.last_user else ()), *inner]
+
+
+def _plain(text: str) -> str:
+    """A text without entities, and without the words up to a number near its beginning, or from one near its end.
+
+    >>> _plain("Ticket 4711: where is&nbsp;my parcel? (3 May 2024)")
+    'where is my parcel?'
+    """
+    words = html.unescape(text).split()
+    first = max((place + 1 for place, word in enumerate(words[:EDGE]) if NUMBER.search(word)), default=0)
+    start = max(first, len(words) - EDGE)
+    last = next((place for place in range(start, len(words)) if NUMBER.search(words[place])), len(words))
+    return " ".join(words[first:last])
 
 
 def _nearest(own: Sketches, known: Sketches) -> Iterator[tuple[int, int, bool]]:
