@@ -22,7 +22,6 @@ from safetensors import SafetensorError
 from gradschool import files
 from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError
 from gradschool.files import (
-    PRIVATE,
     append_line,
     copy_folder,
     disk_errors,
@@ -304,7 +303,7 @@ def test_all_that_is_written_is_private_in_folders_of_others_too(tmp_path: Path)
         (folder / "deep" / "b").chmod(0o666)
     with new_folder(tmp_path / "shared") as folder:
         write_text(folder / "c", "x")
-    with new_folder(tmp_path / "specialist", PRIVATE) as folder:
+    with new_folder(tmp_path / "specialist") as folder:
         write_text(folder / "d", "x")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {

@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ try:
 except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]  # asked for before each use
 
-FOLDER_MODE = 0o700  # what is made of the data of users is theirs alone
+FILE_MODE, FOLDER_MODE = 0o600, 0o700  # what is made of the data of users is theirs alone
 MARKED = re.compile(r"\.(.+)\.gradschool-[a-z0-9_]{8}")
 LEFTOVER = re.compile(r"\.(.+)\.(?:gradschool-)?[a-z0-9_]{8}")  # also of earlier versions; in folders of ours only
 REPLACED = "replaced"  # in place of the random part: a folder that is being replaced
@@ -38,17 +37,12 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
-    """Make a folder and its parents unless they exist, each as private as the one it is in; a power cut undoes none."""
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents unless they exist, each for the user alone; a power cut undoes none."""
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(mode=private_as_folder(path, mode), exist_ok=True)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
         sync(path.parent)
-
-
-def private_as_folder(path: Path, mode: int) -> int:
-    """The permissions `mode` without those that the folder of `path` withholds from other users."""
-    return mode & (path.parent.stat().st_mode | stat.S_IRWXU)
 
 
 def replace_file(new: Path, path: Path) -> None:

@@ -16,10 +16,10 @@ from typing import IO, Any, TypeVar
 from pydantic import TypeAdapter
 
 from gradschool.durable import (
+    FILE_MODE,
     FOLDER_MODE,
     make_folder,
     place_folder,
-    private_as_folder,
     replace_file,
     replace_folder,
     sync,
@@ -34,7 +34,6 @@ HASH_BLOCK = 1 << 20
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for the other end of a pipe; no text mode
 MAX_FILE = 2_000_000_000  # bytes of a file that is read whole, or in lines; a sparse file may say that it has any
 MAX_JSON = 500_000_000  # bytes of a JSON value, or of a line with one
-FILE_MODE, PRIVATE = 0o600, 0o700  # of files and of private folders: what they hold is the user's
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSED = frozenset(  # by the permissions, the form of a path, the disk, or a file system without locks
     {
@@ -80,17 +79,17 @@ def _system_error(error: Exception) -> int | None:
 
 
 @contextmanager
-def new_file(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
+def new_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file atomically: to a temporary file, which then replaces `path`. Readers see the old or the new file.
 
-    Once it is replaced, a power cut does not undo it. A file is as private as its folder.
+    Once it is replaced, a power cut does not undo it. It is for the user alone.
     """
-    with new_path(path, mode) as temporary, temporary.open("wb") as file:
+    with new_path(path) as temporary, temporary.open("wb") as file:
         yield file
 
 
 @contextmanager
-def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
+def new_path(path: Path) -> Iterator[Path]:
     """The path of a temporary file that then replaces `path`, as in `new_file`: for libraries that open files."""
     with disk_errors(path):
         demand_replaceable(path)
@@ -98,7 +97,7 @@ def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
         temporary = temporary_file(path)
         try:
             yield temporary
-            temporary.chmod(private_as_folder(path, mode))
+            temporary.chmod(FILE_MODE)
             replace_file(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -161,8 +160,9 @@ def read_file(path: Path, most: int | None = None, limit: int = MAX_FILE) -> byt
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
-        _demand_size(path, size if most is None else min(size, most), limit)
-        return file.read(size if most is None else min(size, most))
+        size = size if most is None else min(size, most)
+        _demand_size(path, size, limit)
+        return file.read(size)
 
 
 def _demand_size(path: Path, size: int, limit: int) -> None:
@@ -212,8 +212,7 @@ def append_line(path: Path, row: object) -> None:
     line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
     with disk_errors(path):
         make_folder(path.parent)
-        private = private_as_folder(path, FILE_MODE)
-        with open(path, "ab+", buffering=0, opener=lambda name, flags: os.open(name, flags, private)) as file:
+        with open(path, "ab+", buffering=0, opener=lambda name, flags: os.open(name, flags, FILE_MODE)) as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -258,8 +257,8 @@ def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its sour
 
 
 @contextmanager
-def new_folder(path: Path, mode: int = FOLDER_MODE, *, replace: bool = True) -> Iterator[Path]:
-    """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`.
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Fill a temporary folder, which replaces `path` if the block succeeds; it is for the user alone.
 
     Raises UsageError if another process is doing the same, and, without `replace`, if one has done it meanwhile.
     """
@@ -267,19 +266,19 @@ def new_folder(path: Path, mode: int = FOLDER_MODE, *, replace: bool = True) -> 
         make_folder(path.parent)
         with temporary_folder(path) as temporary:
             yield temporary
-            _settle(temporary, private_as_folder(path, mode))
+            _settle(temporary)
             (replace_folder if replace else place_folder)(temporary, path)
 
 
-def _settle(folder: Path, mode: int) -> None:
+def _settle(folder: Path) -> None:
     """Set the permissions of all files and folders below a folder, and wait until they are on the disk."""
     for place, _, names in os.walk(folder):
         for name in names:
             file = Path(place, name)
             if not file.is_symlink():
-                file.chmod(mode & FILE_MODE)
+                file.chmod(FILE_MODE)
                 sync(file)
-        Path(place).chmod(mode)
+        Path(place).chmod(FOLDER_MODE)
         sync(Path(place))
 
 

@@ -83,7 +83,7 @@ class Remembered(Generic[T]):
                 "A name in it is not in UTF-8, which JSON requires.",
                 "rename the folder or the file that is not in UTF-8.",
             ) from error
-        with new_file(path, mode=0o600) as file:
+        with new_file(path) as file:
             file.write(content)
 
     def _unreadable(self, why: str) -> ResourceError:

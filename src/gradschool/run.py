@@ -26,13 +26,11 @@ from typing import Annotated, Any, TypeVar, get_args
 import filelock
 from pydantic import Field, TypeAdapter
 
-from gradschool.durable import LEFTOVER, clear, make_folder, sync
+from gradschool.durable import FILE_MODE, FOLDER_MODE, LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError, reason_of
 from gradschool.file_names import demand_utf8
 from gradschool.files import (
-    FILE_MODE,
-    PRIVATE,
     append_line,
     disk_errors,
     each_value,
@@ -82,7 +80,7 @@ class Run:
     def __init__(self, folder: Path, job: Job, *, new: bool = False, outer: "Run | None" = None) -> None:
         self.folder, self.job, self.outer = folder, job, outer
         self.new = new
-        self._lock = filelock.FileLock(folder / LOCK, mode=PRIVATE & FILE_MODE)
+        self._lock = filelock.FileLock(folder / LOCK, mode=FILE_MODE)
 
     @classmethod
     def start(cls, job: Job, folder: Path | None = None) -> "Run":
@@ -97,10 +95,10 @@ class Run:
         run = cls(folder or _claimed(job.name), job, new=True)
         folder = run.folder
         with disk_errors(folder):
-            make_folder(folder, PRIVATE)
+            make_folder(folder)
             with suppress(PermissionError):  # of someone else who lets the user write there
                 if not any(folder.iterdir()):
-                    folder.chmod(PRIVATE)
+                    folder.chmod(FOLDER_MODE)
         with run._locked():
             if (folder / JOB_FILE).exists():
                 raise UsageError(
@@ -348,9 +346,9 @@ def _claimed(name: str) -> Path:
     while True:
         folder = next_folder(name)
         with disk_errors(folder):
-            make_folder(folder.parent, PRIVATE)
+            make_folder(folder.parent)
             with suppress(FileExistsError):
-                folder.mkdir(mode=PRIVATE)
+                folder.mkdir(mode=FOLDER_MODE)
                 sync(folder.parent)
                 return folder
 

@@ -36,7 +36,7 @@ def audit(
     from gradschool.cli.lines import say
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import gate_lines
-    from gradschool.files import PRIVATE, new_folder, write_json, write_text
+    from gradschool.files import new_folder, write_json, write_text
     from gradschool.package.card import audit_card
     from gradschool.report.page import audit_page
 
@@ -46,7 +46,7 @@ def audit(
     with Screen(err, verbose) as screen:
         audited = screen.follow(audit_specialist(specialist, base, train, requests))
     if output:
-        with new_folder(output, PRIVATE, replace=False) as folder:
+        with new_folder(output, replace=False) as folder:
             write_text(folder / "audit.md", audit_card(specialist.name, audited.base, audited.gates))
             write_text(folder / "audit.html", audit_page(specialist.name, audited.base, audited.gates))
             write_json(folder / "audit.json", TypeAdapter(type(audited)).dump_python(audited, mode="json"))

@@ -28,7 +28,7 @@ from gradschool.export.session import (
 from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
-from gradschool.files import PRIVATE, list_of, new_folder, write_json, write_text
+from gradschool.files import list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import name_base, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.llama_grammar import request_fields
@@ -93,7 +93,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         yield Note(result_line(result))
         if not result.sound:
             raise ExportRejected(served)
-    with new_folder(output, PRIVATE, replace=False) as folder:
+    with new_folder(output, replace=False) as folder:
         shipped, table = yield from MAKERS[options.to](session, options, folder)
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):

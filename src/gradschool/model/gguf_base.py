@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 from gradschool.durable import clear_all, make_folder, sync
 from gradschool.environment import free_memory
 from gradschool.errors import DamagedError, ModelError, ResourceError
-from gradschool.files import PRIVATE, disk_errors, write_json
+from gradschool.files import disk_errors, write_json
 from gradschool.model.chat import Chat
 from gradschool.model.gguf_cache import FILE, UNFINISHED, cache_folder, is_complete, lock_of
 from gradschool.model.gguf_config import config_of_gguf, loads_itself, refused_by_loader
@@ -107,7 +107,7 @@ def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: P
     yield from _demand_space(file, folder)
     if (folder / FILE).exists():  # its record is damaged, so that nothing says which weights it held
         shutil.rmtree(folder)
-    make_folder(folder, PRIVATE)
+    make_folder(folder)
     clear_all(folder)
     record = {"sha256": folder.name, "name": file.name}
     write_json(folder / UNFINISHED, record)

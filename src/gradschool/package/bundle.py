@@ -18,7 +18,6 @@ from typing import Any
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
-    PRIVATE,
     copy_folder,
     disk_errors,
     hash_tree,
@@ -99,7 +98,7 @@ def pack(
     recipe = specialist.recipe
     if not recipe.weights:
         yield from remember_base(run.job.settings, specialist.engine)
-    with new_folder(run.specialist, PRIVATE) as folder:
+    with new_folder(run.specialist) as folder:
         for name in FOLDERS:
             if path := getattr(recipe, name):
                 _demand_own(Path(path), run)
@@ -288,7 +287,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
         raise UsageError(f"{target} already exists.", "Existing files are never replaced.", "name a new folder.")
     folder = specialist_folder(folder)
     manifest = read_manifest(folder)
-    with new_folder(target, PRIVATE, replace=False) as new:
+    with new_folder(target, replace=False) as new:
         for path in sorted(folder.iterdir()):
             if path.is_dir():
                 copy_folder(path, new / path.name)
