@@ -26,11 +26,10 @@ from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on
 from gradschool.saved_job import JOB_FILE, is_own_run
 from gradschool.score.abstention import judge_answered
 from gradschool.score.certain import all_of, ask_until, better_by, decide_by
-from gradschool.score.floors import FLOORS, Trivial, above_floors, are_same, find_floors, floor_to_beat, is_of_test
+from gradschool.score.floors import FLOORS, Trivial, above_floors, are_same, find_floors, is_of_test
 from gradschool.score.incumbent import excluded
 from gradschool.score.judge import Rival, mean
 from gradschool.score.metric import Comparing
-from gradschool.score.provable import proof_above
 from gradschool.score.threshold import Look
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -184,11 +183,9 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
             f"delete done/{FLOORS.name}.json in it; the step is then run again.",
         )
     yield from notes_about(floors, goal.metric, goal.pass_mark)
-    proof, floor = workspace.proof, floor_to_beat(floors, data.test)
-    if proof and floor:
-        above = proof_above(proof, [example.group for example in data.test], floor)
-        if above.needed != proof.needed:
-            yield Note(above.sentence())
+    above = workspace.proof_with(floors)
+    if workspace.proof and above and above.needed != workspace.proof.needed:
+        yield Note(above.sentence())
     return floors
 
 

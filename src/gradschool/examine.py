@@ -10,9 +10,9 @@ from gradschool.model.chat import Chat
 from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.ladder import LADDER
-from gradschool.score.floors import Trivial, find_floors, floor_to_beat
+from gradschool.score.floors import Trivial, find_floors
 from gradschool.score.incumbent import MarginProof
-from gradschool.score.provable import Proof, proof_above
+from gradschool.score.provable import Proof
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
 from gradschool.survey import Surveyed, smallest, survey
@@ -98,7 +98,7 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         columns=data.reading.columns,
         issues=data.issues,
         split=data.split,
-        proof=_proof(workspace, floors),
+        proof=workspace.proof_with(floors),
         shown=shown,
         first=_first(data),
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
@@ -121,15 +121,6 @@ def _floors(workspace: Workspace, goal: Goal) -> Work[tuple[Trivial, ...]]:
     floors = yield from find_floors(workspace.data.train, workspace.data.test, workspace.measure.decides, goal.metric)
     yield from notes_about(floors, goal.metric, goal.pass_mark)
     return floors
-
-
-def _proof(workspace: Workspace, floors: Sequence[Trivial]) -> Proof | None:
-    """What the test set can prove, with the best floor to beat if it is known."""
-    test = workspace.data.test
-    floor = floor_to_beat(floors, test)
-    if workspace.proof is None or not floor:
-        return workspace.proof
-    return proof_above(workspace.proof, [example.group for example in test], floor)
 
 
 def _first(data: Dataset) -> Example:

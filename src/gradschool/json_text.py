@@ -58,12 +58,12 @@ def demand_shallow(value: Any) -> None:
     raise ValueError(TOO_DEEP)
 
 
-def each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every string changed, except the keys of objects."""
+def each_text(value: Any, change: Callable[[str], str], keys: bool = False) -> Any:
+    """A JSON value with every string changed; the keys of objects only with `keys`."""
     if isinstance(value, Mapping):
-        return {key: each_text(item, change) for key, item in value.items()}
+        return {change(key) if keys else key: each_text(item, change, keys) for key, item in value.items()}
     if isinstance(value, list):
-        return [each_text(item, change) for item in value]
+        return [each_text(item, change, keys) for item in value]
     return change(value) if isinstance(value, str) else value
 
 

@@ -33,10 +33,11 @@ from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.rungs.writer import writer_for
 from gradschool.saved_job import JOB_FILE, demand_allowed_run
+from gradschool.score.floors import Trivial, floor_to_beat
 from gradschool.score.judge import demand_mark
 from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL
 from gradschool.score.metrics import files_of, find_metrics
-from gradschool.score.provable import Proof, proof_of
+from gradschool.score.provable import Proof, proof_above, proof_of
 from gradschool.score.threshold import Look, in_advance
 from gradschool.settings import Goal
 from gradschool.tune.world import current
@@ -76,6 +77,13 @@ class Workspace:
     incumbent: Compared | None = None
     constraint: Constraint | None = None
     writer: Engine | None = None  # of instructions
+
+    def proof_with(self, floors: Sequence[Trivial]) -> Proof | None:
+        """What the test set can prove, with the best floor to beat if there is one."""
+        floor = floor_to_beat(floors, self.data.test)
+        if self.proof is None or not floor:
+            return self.proof
+        return proof_above(self.proof, [example.group for example in self.data.test], floor)
 
     def inputs(self, run: Run) -> RungInputs:
         """What the rungs of a run may read."""

@@ -80,6 +80,14 @@ def test_only_the_files_of_an_index_may_be_there(table: Path, name: str) -> None
         check_files(table)
 
 
+def test_a_link_to_a_folder_is_no_part_of_an_index(table: Path, tmp_path: Path) -> None:
+    data = table / "passages.lance/data"
+    data.rename(tmp_path / "elsewhere")
+    data.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(ValueError, match="data is no file of an index"):
+        check_files(table)
+
+
 BROKEN = {
     "empty": b"",
     "no magic": bytes(40),

@@ -48,7 +48,7 @@ def chatgpt(number: int, asked: str, answer: str) -> dict[str, Any]:
         {"id": "r", "parent": None, "message": None, "children": ["s"]},
         node("s", "r", "system", ""),
         node("u", "s", "user", asked),
-        node("w", "u", "assistant", "a draft that nobody took"),
+        node("w", "u", "assistant", "an unused draft"),
         node(
             "c", "u", "assistant", 'search("boat")', recipient="browser", content={"content_type": "code", "text": "x"}
         ),
@@ -78,7 +78,7 @@ def webui(number: int, asked: str, answer: str, rating: int | None = None) -> di
     thought = f'<details type="reasoning" done="true">\n<summary>Thought</summary>\n> hm\n</details>\n{answer}'
     nodes: dict[str, Any] = {
         "a": {"id": "a", "parentId": None, "role": "user", "content": asked, "childrenIds": ["b", "c"]},
-        "b": {"id": "b", "parentId": "a", "role": "assistant", "content": "a draft that nobody took"},
+        "b": {"id": "b", "parentId": "a", "role": "assistant", "content": "an unused draft"},
         "c": {"id": "c", "parentId": "a", "role": "assistant", "content": thought},
     }
     if rating is not None:

@@ -5,7 +5,6 @@ but texts that mean different things also share many. So the answers decide how 
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import SIZE, char_grams
-from gradschool.data.near_answers import Answers
+from gradschool.data.near_answers import DIGIT, Answers
 from gradschool.data.normalize import normalized_words
 from gradschool.data.shingles import (
     BLOCK,
@@ -43,7 +42,6 @@ CROWD = 64  # texts with one key; if more have different answers, their wording 
 MARGIN = 0.15  # below the threshold; an estimate from 80 hashes is further off with probability 1 in 500
 CHUNK = 1 << 18  # pairs estimated at a time
 MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
-DIGIT = re.compile(r"\d")
 
 Places = npt.NDArray[np.int64]
 Links = npt.NDArray[np.int64]  # of shape (links, 2)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import char_grams
+from gradschool.data.near_answers import DIGIT
 from gradschool.data.near_duplicates import question_text
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
@@ -28,7 +29,7 @@ BITS = 128
 BYTES = BITS // 8 + 1  # of a sketch; the last is that of the answer
 SAME_ANSWER, OTHER_ANSWER = 102, 112  # equal bits from which two questions are nearly the same: a Jaccard of .59, .75
 SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
-NUMBER, EDGE = re.compile(r"\d"), 4  # words at the beginning and at the end of a question
+EDGE = 4  # words at the beginning and at the end of a question
 MIN_SENTENCE, MAX_SENTENCES = 20, 50  # characters of a sentence that is compared, and sentences of a question
 CHUNK = 1 << 22  # pairs compared at a time
 
@@ -133,9 +134,9 @@ def _plain(text: str) -> str:
     'where is my parcel?'
     """
     words = html.unescape(text).split()
-    first = max((place + 1 for place, word in enumerate(words[:EDGE]) if NUMBER.search(word)), default=0)
+    first = max((place + 1 for place, word in enumerate(words[:EDGE]) if DIGIT.search(word)), default=0)
     start = max(first, len(words) - EDGE)
-    last = next((place for place in range(start, len(words)) if NUMBER.search(words[place])), len(words))
+    last = next((place for place in range(start, len(words)) if DIGIT.search(words[place])), len(words))
     return " ".join(words[first:last])
 
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradschool.files import read_file
+from gradschool.ground.table import TABLE
 
 # 1 fields, 2 fragments, 3 version, 4 auxiliary data, 5 metadata of the schema, 6 section of indexes, 7 timestamp,
 # 8 tag, 9 and 10 feature flags, 11 last fragment, 12 transaction file, 13 writer, 14 next row id, 15 data format,
 # 16 config, 19 metadata of the table, 21 section of the transaction. Not: 18 base_paths, 20 branch.
 FIELDS = frozenset({*range(1, 17), 19, 21})
 FILES = re.compile(
-    r"passages\.lance/(?:_versions/(?:[0-9]{1,20}\.manifest|latest_version_hint\.json)|_transactions/[\w.-]+"
+    rf"{TABLE}\.lance/(?:_versions/(?:[0-9]{{1,20}}\.manifest|latest_version_hint\.json)|_transactions/[\w.-]+"
     r"|data/[\w.-]+|_indices/[\w-]+/[\w.-]+)",
     re.ASCII,
 )
@@ -27,7 +28,7 @@ MAGIC = b"LANC"
 
 def check_files(table: Path) -> None:
     """Raise ValueError, with the reason, if a table could make LanceDB read anything outside of its folder."""
-    for file in sorted(path for path in table.rglob("*") if not path.is_dir()):
+    for file in sorted(path for path in table.rglob("*") if path.is_symlink() or not path.is_dir()):
         name = file.relative_to(table).as_posix()
         if not FILES.fullmatch(name):
             raise ValueError(f"{name} is no file of an index")

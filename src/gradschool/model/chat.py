@@ -15,11 +15,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradschool.errors import ModelError, first_line
+from gradschool.json_text import each_text
 from gradschool.model.prefix import common_prefix
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
 from gradschool.model.tool_format import ToolFormat, read_format
-from gradschool.model.tool_turns import Tool, as_object, changed, changed_value, placed, uses_tools
+from gradschool.model.tool_turns import Tool, as_object, changed, placed, uses_tools
 from gradschool.panics import panics_as_errors
 from gradschool.records import Conversation, Message
 
@@ -217,7 +218,7 @@ class Chat:
 
     def _text(self, conversation: Conversation, add_generation_prompt: bool = False, tools: Sequence[Tool] = ()) -> str:
         marked = tuple(changed(message, self._mark) for message in self._folded(conversation))
-        known = [changed_value(tool, self._mark) for tool in tools] or None
+        known = [each_text(tool, self._mark, keys=True) for tool in tools] or None
         if not marked:
             raise Unfit("An empty conversation cannot be answered.", fix="add at least one user message.")
         try:

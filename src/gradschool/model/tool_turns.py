@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from gradschool.json_text import parse_json
+from gradschool.json_text import each_text, parse_json
 from gradschool.records import Message
 
 Tool: TypeAlias = Mapping[str, Any]  # as OpenAI's API and chat templates describe one: its type and its function
@@ -53,7 +53,7 @@ def changed(message: Message, change: Callable[[str], str]) -> Message:
     """A message with each of its texts changed, those in arguments of calls too."""
     if isinstance(message, Calling):
         calls = tuple(
-            ToolCall(change(call.name), _dense(changed_value(parse_json(call.arguments), change)), change(call.id))
+            ToolCall(change(call.name), _changed_json(call.arguments, change), change(call.id))
             for call in message.calls
         )
         return replace(message, content=change(message.content), calls=calls)
@@ -61,15 +61,6 @@ def changed(message: Message, change: Callable[[str], str]) -> Message:
         new = [change(text) for text in (message.content, message.call, message.name)]
         return Returned(message.role, *new)
     return Message(message.role, change(message.content))
-
-
-def changed_value(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every string changed, keys too."""
-    if isinstance(value, Mapping):
-        return {change(key): changed_value(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [changed_value(item, change) for item in value]
-    return change(value) if isinstance(value, str) else value
 
 
 def placed(message: Message, placeholder: str) -> Message:
@@ -85,5 +76,5 @@ def uses_tools(message: Message) -> bool:
     return isinstance(message, Calling | Returned) or message.role == "tool"
 
 
-def _dense(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _changed_json(text: str, change: Callable[[str], str]) -> str:
+    return json.dumps(each_text(parse_json(text), change, keys=True), ensure_ascii=False)

@@ -23,8 +23,11 @@ DIGITS = 6  # of coverage: rounding is no difference
 
 def try_judged(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[Sequence[Tried]]:
     """The recipe with judged passages, and its validation answers; empty if the base cannot judge, or does not help."""
-    index = specialist_of(best.engine, recipe).index
     examples = [example for example in inputs.validation if coverage(example.ideal, (), example.last_user) is not None]
+    if not examples:
+        yield Note(f"{rung}: the base does not judge passages: no ideal answer has words of its own.", "detail")
+        return ()
+    index = specialist_of(best.engine, recipe).index
     asked = [example.last_user for example in examples]
     found = [index.scored(one, max(recipe.passages, CANDIDATES)) for one in asked]
     began = time.perf_counter()
@@ -32,9 +35,6 @@ def try_judged(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) 
         judged = yield from _judged(best, asked, found, rung)
     except ModelError as error:
         yield Note(f"{rung}: the base does not judge passages. {error.what}", "detail")
-        return ()
-    if not examples:
-        yield Note(f"{rung}: the base does not judge passages: no ideal answer has words of its own.", "detail")
         return ()
     seconds = (time.perf_counter() - began) / len(asked)
     searched = _covered(examples, [[one for one, _ in its[: recipe.passages]] for its in found])

@@ -9,10 +9,10 @@ from gradschool.model.local import local_engine
 from gradschool.model.memory import parameters_of
 from gradschool.records import Note, Work
 
-# Smaller bases neither write instructions that help them nor follow finer ones: reflection on failures was shown to
-# work with models of 8 billion parameters and more (Agrawal et al. 2025, "GEPA: Reflective Prompt Evolution Can
-# Outperform Reinforcement Learning", arXiv:2507.19457).
+# The method was published with models of 8 billion parameters and more (Agrawal et al. 2025, "GEPA: Reflective Prompt
+# Evolution Can Outperform Reinforcement Learning", arXiv:2507.19457). It is not measured here which size is enough.
 MIN_PARAMETERS = 4_000_000_000
+NAME_ONE = "[prompt] writer names a model server that writes them."
 
 
 def writer_for(job: Job, engine: Engine) -> Work[Engine | None]:
@@ -30,15 +30,11 @@ def writer_for(job: Job, engine: Engine) -> Work[Engine | None]:
     size = parameters_of(local.network.config)
     if size >= MIN_PARAMETERS:
         return engine
-    shown = f"{size / 1e9:.1f} billion" if size >= 1e9 else f"{size / 1e6:.0f} million"
     yield Note(
-        f"Instructions are not searched: the base has {shown} parameters, and bases below "
-        f"{MIN_PARAMETERS // 10**9} billion do not write better ones. {NAME_ONE}"
+        f"Instructions are not searched: the base has {size / 1e6:,.0f} million parameters, and one below "
+        f"{MIN_PARAMETERS // 10**9} billion is not asked to rewrite them. {NAME_ONE}"
     )
     return None
-
-
-NAME_ONE = "[prompt] writer names a model server that writes them."
 
 
 def _server(address: str, job: Job) -> Engine:

@@ -10,7 +10,7 @@ from gradschool.model.tool_calls import ToolCallFilter
 from gradschool.model.tool_format import ToolFormat
 from gradschool.model.tool_turns import ToolCall, uses_tools
 from gradschool.records import Constraint, Decoding
-from gradschool.serve.http_errors import HTTPError, unsupported
+from gradschool.serve.http_errors import invalid, unsupported
 from gradschool.serve.request import CompletionRequest
 from gradschool.serve.request_tools import Tools
 from gradschool.serve.scheduler import AnswerStream, Finished, Scheduler, ScoredToken, TextChunk
@@ -70,7 +70,7 @@ def _demanded(tools: Tools, format: ToolFormat) -> Calls:
     try:
         constraint = schema_constraint(format.schema(parameters))
     except ValueError as error:
-        raise HTTPError(400, f"tools: {error}.", param="tools", code="invalid_value") from error
+        raise invalid("tools", str(error)) from error
     begun = format.begin(name).removeprefix(format.opening)
     return Calls(tools, format, format.begin(name), begun, constraint)
 

@@ -47,6 +47,11 @@ def too_long(tokens: int, context_length: int) -> HTTPError:
     return HTTPError(400, message, param="messages", code="context_length_exceeded")
 
 
+def invalid(field: str, why: str) -> HTTPError:
+    """The error for a field of a request that has a wrong value."""
+    return HTTPError(400, f"{field}: {why}.", param=field, code="invalid_value")
+
+
 def unsupported(field: str, why: str, fix: str) -> HTTPError:
     """The error for a field that this server takes, but not for the specialist or together with another field."""
     return HTTPError(400, f"{field} is not supported here: {why} {fix}", param=field, code="unsupported_parameter")

@@ -22,7 +22,7 @@ from gradschool.serve.fields import (
     WITHOUT_EFFECT,
     is_unsupported,
 )
-from gradschool.serve.http_errors import HTTPError, unsupported
+from gradschool.serve.http_errors import HTTPError, invalid, unsupported
 from gradschool.serve.request_tools import MAX_TOOLS, OfferedTool, Tools, tools_of
 from gradschool.serve.response_format import constraint_of
 from gradschool.serve.scheduler import MAX_TOP
@@ -161,8 +161,7 @@ def parse_chat(content: bytes) -> CompletionRequest:
     body = _validated(_ChatBody, _object(content))
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     if body.top_logprobs and not body.logprobs:
-        message = "top_logprobs: they are part of logprobs, which are not asked for; set logprobs to true."
-        raise HTTPError(400, message, param="top_logprobs", code="invalid_value")
+        raise invalid("top_logprobs", "they are part of logprobs, which are not asked for; set logprobs to true")
     top = body.top_logprobs or 0 if body.logprobs else None
     tools = tools_of(body.tools, body.tool_choice, body.parallel_tool_calls is not False)
     if tools and body.response_format:
@@ -227,7 +226,7 @@ def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
         field = ".".join(map(str, first["loc"]))
         reason = first["msg"].removeprefix("Value error, ")
         got = "" if first["type"] == "missing" else f" (got {_short(first['input'])})"
-        raise HTTPError(400, f"{field}: {reason}{got}.", param=field, code="invalid_value") from error
+        raise invalid(field, f"{reason}{got}") from error
 
 
 def _short(value: Any) -> str:

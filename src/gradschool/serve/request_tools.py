@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gradschool.model.tool_turns import Tool
-from gradschool.serve.http_errors import HTTPError
+from gradschool.serve.http_errors import invalid
 
 MAX_TOOLS = 128
 NAME = r"^[a-zA-Z0-9_.-]{1,64}$"
@@ -64,12 +64,12 @@ def tools_of(offered: tuple[OfferedTool, ...], choice: Any, parallel: bool) -> T
     """The tools of a request; None if there are none, or none may be called. Raises HTTPError."""
     names = [tool.function.name for tool in offered]
     if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise _wrong("tools", f"two tools are called {twice!r}; give one another name")
+        raise invalid("tools", f"two tools are called {twice!r}; give one another name")
     named = _named(choice)
     if not offered and (named or choice == "required"):
-        raise _wrong("tool_choice", "there are no tools to call; send them as tools, or leave out tool_choice")
+        raise invalid("tool_choice", "there are no tools to call; send them as tools, or leave out tool_choice")
     if named and named not in names:
-        raise _wrong("tool_choice", f"no tool is called {named[:80]!r}; name one of {', '.join(names)[:400]}")
+        raise invalid("tool_choice", f"no tool is called {named[:80]!r}; name one of {', '.join(names)[:400]}")
     if not offered or choice == "none":
         return None
     return Tools(tuple(tool.plain() for tool in offered), choice == "required", named, parallel)
@@ -82,9 +82,5 @@ def _named(choice: Any) -> str:
     function = choice.get("function") if isinstance(choice, Mapping) and choice.get("type") == "function" else None
     name = function.get("name") if isinstance(function, Mapping) else None
     if not isinstance(name, str) or not name:
-        raise _wrong("tool_choice", CHOICES)
+        raise invalid("tool_choice", CHOICES)
     return name
-
-
-def _wrong(field: str, why: str) -> HTTPError:
-    return HTTPError(400, f"{field}: {why}.", param=field, code="invalid_value")

@@ -9,7 +9,7 @@ from gradschool.json_text import parse_json
 from gradschool.model.tool_turns import Calling, Returned, ToolCall
 from gradschool.reasoning import PARTS
 from gradschool.records import Conversation, Message
-from gradschool.serve.http_errors import HTTPError
+from gradschool.serve.http_errors import invalid
 
 TEXT_PARTS = ("text", "input_text", "output_text")
 
@@ -109,9 +109,9 @@ def question_of(turns: tuple[Turn, ...]) -> Conversation:
         count -= 1
     last = turns[count - 1]
     if last.tool_calls:
-        raise _wrong(f"messages.{count - 1}.tool_calls", "the results of these calls are missing; add tool messages")
+        raise invalid(f"messages.{count - 1}.tool_calls", "the results of these calls are missing; add tool messages")
     if last.content is None and last.role != "tool":
-        raise _wrong(f"messages.{count - 1}.content", "the last message needs text")
+        raise invalid(f"messages.{count - 1}.content", "the last message needs text")
     names = dict[str, str]()
     return tuple(_message(position, turn, names) for position, turn in enumerate(turns[:count]))
 
@@ -120,17 +120,13 @@ def _message(position: int, turn: Turn, names: dict[str, str]) -> Message:
     """A turn as a message; `names` collects the tools that were called, by the ids of the calls."""
     content = turn.content or ""
     if turn.tool_calls and turn.role != "assistant":
-        raise _wrong(f"messages.{position}.tool_calls", "only an assistant's message calls tools")
+        raise invalid(f"messages.{position}.tool_calls", "only an assistant's message calls tools")
     if turn.tool_calls:
         calls = tuple(ToolCall(call.function.name, call.function.arguments, call.id) for call in turn.tool_calls)
         names.update((call.id, call.name) for call in calls)
         return Calling("assistant", content, calls)
     if turn.role == "tool":
         if not turn.tool_call_id:
-            raise _wrong(f"messages.{position}.tool_call_id", "a tool message names the call that it is the result of")
+            raise invalid(f"messages.{position}.tool_call_id", "a tool message names the call that it is the result of")
         return Returned("tool", content, turn.tool_call_id, names.get(turn.tool_call_id, ""))
     return Message("system" if turn.role == "developer" else turn.role, content)
-
-
-def _wrong(field: str, why: str) -> HTTPError:
-    return HTTPError(400, f"{field}: {why}.", param=field, code="invalid_value")
