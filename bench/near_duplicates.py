@@ -3,7 +3,7 @@
     python -m bench.near_duplicates DATA_DIR [PART ...] [--earlier SRC]
 
 Recall: each of 100 real questions of banking77 is planted again, changed, among 2,500; the pair must be in one cluster.
-Longer questions are the beginnings of passages of fairytaleqa.
+Longer questions are the beginnings of passages of fairytaleqa; their answers are texts of 30 words.
 Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
 test questions of banking77 are looked up among sketches of its training questions, and training questions that were
 changed. Time: seconds of processor time for generated questions of words by Zipf's law, of which 2 % are copies and 2 %
@@ -27,10 +27,10 @@ import numpy as np
 
 from bench.usage import documented
 from gradschool.data.check import check
+from gradschool.data.comparable import comparable_question, question_text
 from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
-from gradschool.data.near_duplicates import near_duplicates, near_texts, question_text
-from gradschool.data.normalize import normalize
+from gradschool.data.near_duplicates import near_duplicates, near_texts
 from gradschool.data.read import read_examples
 from gradschool.data.short_texts import Corpus, Limits, similar
 from gradschool.data.sketches import common_wording, matches, sketches
@@ -41,6 +41,7 @@ from gradschool.settings import Data
 
 RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
 THRESHOLD, AMONG, PLANTED = 0.8, 2_500, 100
+SIGNED, OTHER_SIGNATURE = 30, "an answer with another signature"  # words of an answer to a longer question
 LONG = 300  # longer questions among which some are planted
 LENGTHS = {"5 to 9 words": (5, 9), "10 to 19 words": (10, 19), "20 to 48 words": (20, 48)}
 ROWS = (50_000, 200_000, 1_000_000)
@@ -124,6 +125,8 @@ def changes(chance: random.Random, vocabulary: Sequence[str]) -> dict[str, Calla
         "invisible signs": lambda text: "\u200b".join(text),
         "a synonym": lambda text: synonyms(text, 1),
         "all words with a synonym": lambda text: synonyms(text, len(text)),
+        "as a web page": lambda text: "<p>" + text.replace(" ", "&nbsp;") + "</p>",
+        "a ticket number": lambda text: f"Ticket {chance.randrange(1000, 9999)}: {text}",
         "a greeting": lambda text: f"Hi there, {text} Thanks!",
         "in a mail": lambda text: (
             f"Dear team,\n\nI have been a customer since spring. {text} I could not find it on your pages, and "
@@ -185,6 +188,7 @@ def recall_of_long(folder: Path) -> dict[str, Any]:
         "three typos": lambda text: typo(typo(typo(text))),
         "5 % of the words replaced": replaced(0.05),
         "10 % of the words replaced": replaced(0.1),
+        f"10 % of the words replaced, {OTHER_SIGNATURE}": replaced(0.1),
         "every sixth word in bold": lambda text: " ".join(
             word if place % 6 else f"**{word}**" for place, word in enumerate(text.split())
         ),
@@ -192,13 +196,19 @@ def recall_of_long(folder: Path) -> dict[str, Any]:
     for low, high in ((55, 75), (80, 120)):
         cut = [" ".join(text.split()[: chance.randint(low, high)]) for text in passages]
         texts = [text for text in cut if len(text.split()) >= low][:LONG]
+        answers = [" ".join(text.split()[:SIGNED]) for text in reversed(texts)]
         among = [
-            Example(f"e{n}", (Message("user", text), Message("assistant", f"label {n % 10}")), f"e{n}", Source("x", n))
-            for n, text in enumerate(texts)
+            Example(f"e{n}", (Message("user", text), Message("assistant", answer)), f"e{n}", Source("x", n))
+            for n, (text, answer) in enumerate(zip(texts, answers, strict=True))
         ]
         for name, change in kinds.items():
             chosen = chance.sample(among, PLANTED)
             planted = [asked_as(one, change(one.last_user), f"planted-{one.id}") for one in chosen]
+            if name.endswith(OTHER_SIGNATURE):
+                planted = [
+                    replace(one, messages=(*one.question, Message("assistant", f"{one.ideal}\n\nOrla Venn")))
+                    for one in planted
+                ]
             ids = [example.id for example in (*among, *planted)]
             clusters = by_words([question_text(example) for example in (*among, *planted)])
             words = [{ids[n] for n in cluster} for cluster in clusters]
@@ -217,7 +227,7 @@ def _found(clusters: Sequence[set[str]], chosen: Sequence[Example]) -> float:
 
 def precision(examples: Sequence[Example]) -> dict[str, Any]:
     """The fraction of linked pairs with one label, if the answers are unknown: all the same, or all different."""
-    texts, result = [normalize(question_text(example)) for example in examples], {}
+    texts, result = list(map(comparable_question, examples)), {}
     for name, answers in (("same", ["x"] * len(texts)), ("different", list(map(str, range(len(texts)))))):
         corpus = Corpus(texts, answers)
         for find in (similar, contained, misspelt):

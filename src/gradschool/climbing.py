@@ -183,9 +183,11 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
             f"delete done/{FLOORS.name}.json in it; the step is then run again.",
         )
     yield from notes_about(floors, goal.metric, goal.pass_mark)
-    above = workspace.proof_with(floors)
+    above, margin = workspace.proof_with(floors), workspace.margin_with(floors)
     if workspace.proof and above and above.needed != workspace.proof.needed:
         yield Note(above.sentence())
+    if workspace.incumbent and margin and margin.needed != workspace.incumbent.proof.needed:
+        yield Note(margin.sentence())
     return floors
 
 

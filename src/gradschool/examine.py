@@ -104,7 +104,7 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
         groups=len({example.group for example in data.test}),
-        margin=workspace.incumbent.proof if workspace.incumbent else None,
+        margin=workspace.margin_with(floors),
         unanswered=workspace.incumbent.unanswered if workspace.incumbent else (),
         floors={floor.kind: floor.mean for floor in floors},
         bases=bases,

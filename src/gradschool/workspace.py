@@ -34,6 +34,7 @@ from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.rungs.writer import writer_for
 from gradschool.saved_job import JOB_FILE, demand_allowed_run
 from gradschool.score.floors import Trivial, floor_to_beat
+from gradschool.score.incumbent import MarginProof, margin_above
 from gradschool.score.judge import demand_mark
 from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL
 from gradschool.score.metrics import files_of, find_metrics
@@ -84,6 +85,15 @@ class Workspace:
         if self.proof is None or not floor:
             return self.proof
         return proof_above(self.proof, [example.group for example in self.data.test], floor)
+
+    def margin_with(self, floors: Sequence[Trivial]) -> MarginProof | None:
+        """What the test set can prove about the margin to the incumbent, with the best floor if there is one."""
+        floor, found = floor_to_beat(floors, self.data.test), self.incumbent
+        if found is None or not floor:
+            return found.proof if found else None
+        groups = [example.group for example in self.data.test]
+        answered = [example.id not in found.unanswered for example in self.data.test]
+        return margin_above(found.proof, groups, answered, floor)
 
     def inputs(self, run: Run) -> RungInputs:
         """What the rungs of a run may read."""

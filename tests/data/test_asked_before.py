@@ -1,6 +1,7 @@
 """Questions that were asked before are recognized by hashes and sketches."""
 
 from gradschool.data.asked_before import asked_again, hashed, sketched
+from gradschool.data.sketches import sketches_of
 from gradschool.records import Example, Message, Source
 
 TEXTS = (
@@ -20,13 +21,13 @@ def asked(*texts: str) -> list[Example]:
 def test_equal_and_nearly_equal_questions_are_known_and_others_are_not() -> None:
     before = asked(*TEXTS)
     now = asked(TEXTS[0].upper(), TEXTS[1].replace("boathouse", "boathuose"), "What does a pint of cream cost in Wick?")
-    hashes, known = {hashed(example) for example in before}, sketched(before)
+    hashes, known = {hashed(example) for example in before}, sketches_of(sketched(before))
     assert asked_again(now, hashes, known) == [True, True, False]
-    assert asked_again(now, hashes, "") == [True, False, False]  # as in a ledger of an earlier version
+    assert asked_again(now, hashes, sketches_of("")) == [True, False, False]  # as in a ledger of an earlier version
     assert asked_again(now, set(), known) == [True, True, False]
     assert asked_again([], hashes, known) == []
 
 
 def test_short_questions_are_known_only_if_they_are_equal() -> None:
     before = asked("Lot 5?", "Lot 6?")
-    assert asked_again(asked("Lot 5?", "Lot 7?"), set(), sketched(before)) == [True, False]
+    assert asked_again(asked("Lot 5?", "Lot 7?"), set(), sketches_of(sketched(before))) == [True, False]

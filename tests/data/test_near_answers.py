@@ -1,4 +1,4 @@
-"""Which long answers count as the same, and that short ones must be equal."""
+"""Which answers count as the same: long ones that differ a little, short ones with a few words around them."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,12 @@ LONG = "We have moved your mooring to the inner basin; please bring the papers o
         (LONG + "The fee is 40 crowns.", LONG + "The fee is 45 crowns.", False),
         (LONG, LONG.replace("boat", "ferry"), False),  # which the questions name
         (LONG, LONG.replace("basin", "harbour"), True),
-        ("Pay the clerk, please.", "Pay the clerk please, Ines", False),
+        ("Pay the clerk, please.", "Pay the clerk please, Ines", True),
+        ("Follow step four.", "Please follow step four.", True),
+        ("Follow step four.", "Follow step four and pay 3 crowns.", False),
+        ("Follow step four.", "Follow step five.", False),
+        ("By card.", "By card, please.", False),  # as short as a label
+        ("Follow step four.", "Follow step four, then the one of the next page below.", False),
         ("payment by transfer has failed", "payment by transfers has failed", False),
         (LONG, LONG + "The ferry to the island leaves from the pier behind the customs house every morning.", False),
     ],
@@ -25,6 +30,13 @@ LONG = "We have moved your mooring to the inner basin; please bring the papers o
 def test_answers_that_are_nearly_the_same(one, other, same):
     answers = Answers([one, other], ["where does my boat lie now", "where does my ferry lie now"])
     assert answers.same(np.array([[0, 1]])).tolist() == [same]
+
+
+def test_short_answers_that_repeat_are_classes():
+    labels = ["top up by card", "top up by card fee"]
+    answers = Answers([*labels, *labels], ["may I pay with this card", "what does it cost with this card"] * 2)
+    pairs = np.array([[0, 1]])
+    assert answers.same(pairs).tolist() == [False] and answers.two_classes(pairs).tolist() == [True]
 
 
 ASKED = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from finish import finish
+from gradschool.data.sketches import BYTES
 from gradschool.errors import DamagedError
 from gradschool.files import write_json
 from gradschool.job import Job
@@ -81,7 +82,7 @@ def test_the_package_holds_no_text_of_train_and_validation_and_travels_with_its_
     read_manifest(specialist)  # every file is hashed
     content = (specialist / EVIDENCE / KNOWN_FILE).read_text()
     assert stat.S_IMODE((specialist / EVIDENCE / KNOWN_FILE).stat().st_mode) == 0o600
-    assert "ferryman" not in content and [len(row) for row in json.loads(content)["train"]] == [34]
+    assert "ferryman" not in content and [len(row) for row in json.loads(content)["train"]] == [2 * BYTES]
     finish(carry(specialist, tmp_path / "carried", False))
     assert found(tmp_path / "carried", *OWN["train"]) == [("train", "train", True)]
 

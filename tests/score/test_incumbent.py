@@ -8,7 +8,7 @@ import pytest
 from gradschool.errors import DataError
 from gradschool.records import Answer, Failure, Scored
 from gradschool.score.dirichlet import chance_at_most
-from gradschool.score.incumbent import against, excluded, margin_proof
+from gradschool.score.incumbent import against, excluded, margin_above, margin_proof
 from gradschool.score.judge import judge, most_of
 from gradschool.score.stats import verdict_on_all
 from gradschool.settings import Goal
@@ -140,6 +140,18 @@ def test_the_needed_score_probably_proves_the_margin() -> None:
         halves = ((own < proof.needed).astype(float) - (luck < 0.8) + 1) / 2
         passed += proven(tuple(sorted(halves)), 1)
     assert 0.7 < passed / tests < 0.95
+
+
+def test_the_needed_score_proves_more_than_a_floor_too() -> None:
+    groups, answered = [f"g{n}" for n in range(64)], [n >= 4 for n in range(64)]
+    proof = margin_proof("old", 0.2, groups[4:], 64, [1.0] * 6 + [0.0] * 4, 0.95)
+    low, high = (margin_above(proof, groups, answered, [1.0] * n + [0.0] * (64 - n)) for n in (6, 48))
+    assert proof.needed is not None and low.needed == proof.needed and high.needed is not None
+    assert high.needed > proof.needed and high.needed > 0.75 and high.floor == 0.75
+    assert "To prove the margin and more than the floor of 0.750 with" in high.sentence()
+    assert margin_above(proof, groups, answered, [1.0] * 64).needed is None  # nothing is better than that
+    none = margin_proof("old", 0.2, groups[4:], 64, [], 0.95)
+    assert margin_above(none, groups, answered, [0.0] * 64) == none
 
 
 @pytest.mark.parametrize("theirs", [[], [Scored("other", "g", "?", "!", Answer("x"), 1.0)]])

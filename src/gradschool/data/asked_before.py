@@ -7,12 +7,11 @@ replaced. Otherwise a repair of the examples would make an old test set a new on
 from collections.abc import Collection, Sequence
 
 from gradschool.data.normalize import normalized_question
-from gradschool.data.sketches import BYTES, common_wording, matches, sketches, sketches_of
+from gradschool.data.sketches import Sketches, common_wording, matches, sketches
 from gradschool.files import sha256_of
 from gradschool.records import Example
 
 DIGITS = 16  # of a hash
-SKETCHES = rf"^(?:[0-9a-f]{{{2 * BYTES}}})*$"  # what `sketched` gives
 
 
 def hashed(example: Example) -> str:
@@ -21,17 +20,17 @@ def hashed(example: Example) -> str:
 
 
 def sketched(examples: Sequence[Example]) -> str:
-    """The sketches of questions, as hexadecimal digits."""
+    """The sketches of questions, as the hexadecimal digits that `sketches_of` reads."""
     return sketches(examples, common_wording(examples)).tobytes().hex()
 
 
-def asked_again(examples: Sequence[Example], hashes: Collection[str], known: str) -> list[bool]:
+def asked_again(examples: Sequence[Example], hashes: Collection[str], known: Sketches) -> list[bool]:
     """For each example, whether its question is one of those that were asked, or nearly one.
 
-    `hashes` are those of `hashed`, `known` is what `sketched` gave.
+    `hashes` are those of `hashed`, `known` are the sketches of the questions that were asked.
     """
     found = [hashed(example) in hashes for example in examples]
-    if not known or all(found):
+    if not len(known) or all(found):
         return found
-    near = matches(examples, sketches_of(known), common_wording(examples))
+    near = matches(examples, known, common_wording(examples))
     return [equal or match is not None for equal, match in zip(found, near, strict=True)]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gradschool.data.issues import Issue
+from gradschool.data.normalize import as_typed
 from gradschool.records import Example, Source
 
 MAX_WORDS, MAX_CHARACTERS = 6, 60  # longer answers are not labels
@@ -12,8 +13,15 @@ DOMINANT = 0.8  # fraction of one class from which a high score means little
 
 
 def classes(examples: Sequence[Example]) -> dict[str, int] | None:
-    """The count of each label, most frequent first; None if the answers are not labels."""
-    counts = Counter(example.ideal.strip() for example in examples)
+    """The count of each label, most frequent first; None if the answers are not labels.
+
+    Labels that differ in their quotes or Unicode form alone are one, in its most frequent form.
+    """
+    forms = Counter(example.ideal.strip() for example in examples)
+    typed: dict[str, list[str]] = {}
+    for form, _ in sorted(forms.items(), key=lambda item: (-item[1], item[0])):
+        typed.setdefault(as_typed(form), []).append(form)
+    counts = {same[0]: sum(forms[form] for form in same) for same in typed.values()}
     short = all(len(label) <= MAX_CHARACTERS and len(label.split()) <= MAX_WORDS for label in counts)
     if not counts or not short or len(examples) < REPEATS * len(counts):
         return None
@@ -25,7 +33,7 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
     if len(examples) < 2:
         return []
     source = Source(examples[0].source.file, 1)
-    answers = {example.ideal.strip() for example in examples}
+    answers = {as_typed(example.ideal.strip()) for example in examples}
     if len(answers) == 1:
         text = f"all {len(examples)} answers are {answers.pop()[:40]!r}: there is nothing to learn"
         return [Issue("one class only", source, "kept", text)]

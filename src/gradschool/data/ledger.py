@@ -21,8 +21,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from gradschool.data.asked_before import SKETCHES, asked_again, hashed, sketched
+from gradschool.data.asked_before import asked_again, hashed, sketched
 from gradschool.data.proof import MIN_BUDGET, part_of_later_climb
+from gradschool.data.sketches import EARLIER_KIND, KIND, Sketches, sketches_of
 from gradschool.durable import sync
 from gradschool.errors import DamagedError, DataError, ResourceError
 from gradschool.files import append_line, each_line, read_rows
@@ -48,9 +49,18 @@ class Entry:
     run: str = ""  # the name of its folder
     error_budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # of its job
     questions: tuple[str, ...] = ()
-    sketches: Annotated[str, Field(pattern=SKETCHES)] = ""  # of the questions; earlier versions wrote none
+    sketches: str = ""  # of the questions; earlier versions wrote none
+    kind: str = EARLIER_KIND  # of the sketches; earlier versions wrote none
     spent: Fraction | None = None  # of the error probability: the budget while it climbs, then what it used
     earlier: tuple[str, ...] = ()  # the climbs that it counted with; earlier versions wrote none
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what is no sketches."""
+        self.known()
+
+    def known(self) -> Sketches:
+        """The sketches of the questions."""
+        return sketches_of(self.sketches, self.kind)
 
 
 def folder_of(run: Run | None) -> Path:
@@ -62,7 +72,7 @@ def tested_before(examples: Sequence[Example], folder: Path) -> frozenset[str]:
     """The ids of the examples whose questions, or nearly the same ones, were in the test set of an earlier climb."""
     entries = _read(folder)
     known = {question for entry in entries for question in entry.questions}
-    again = asked_again(examples, known, "".join(entry.sketches for entry in entries))
+    again = asked_again(examples, known, np.concatenate([sketches_of(""), *(entry.known() for entry in entries)]))
     return frozenset(example.id for example, was_asked in zip(examples, again, strict=True) if was_asked)
 
 
@@ -101,7 +111,7 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
     try:
         if name not in {entry.id for entry in _read(path.parent)}:
             entry = {"id": name, "run": run.folder.resolve().name, "error_budget": error_budget}
-            append_line(path, entry | {"questions": [*map(hashed, test)], "sketches": sketched(test)})
+            append_line(path, entry | {"questions": [*map(hashed, test)], "sketches": sketched(test), "kind": KIND})
             sync(path)
         if use is None:
             entries = _read(path.parent)
@@ -172,7 +182,7 @@ def _counted(entries: Sequence[Entry], test: Sequence[Example]) -> list[str]:
     questions do not make one test set of two.
     """
     runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
-    asked = {id_: np.array(asked_again(test, {*one.questions}, one.sketches)) for id_, one in runs.items()}
+    asked = {id_: np.array(asked_again(test, {*one.questions}, one.known())) for id_, one in runs.items()}
     left_out, counted = np.zeros(len(test), dtype=bool), set[str]()
     for id_ in sorted(asked, key=lambda id_: int(asked[id_].sum())):
         left_out |= asked[id_]

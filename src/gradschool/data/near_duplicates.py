@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
+from gradschool.data.comparable import bare_question, comparable_question
 from gradschool.data.components import Nodes, components
 from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
@@ -24,7 +25,7 @@ from gradschool.data.shingles import (
     signatures,
     words_of,
 )
-from gradschool.data.short_texts import Corpus, Limits, similar
+from gradschool.data.short_texts import Corpus, Limits, Links, similar
 from gradschool.records import Example
 
 SHINGLE = 5  # words of an n-gram
@@ -43,9 +44,10 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
 
     Two questions are near-duplicates if the Jaccard similarity of their sets of normalized word 5-grams is at least
     `threshold`, in (0, 1]. A question of fewer than five words is one shingle. Shingles that a quarter of all
-    questions share, such as a repeated instruction, do not count. Short questions are also compared by characters, with
-    their answers (`short_texts.similar`, `contained.contained`, `misspelt.misspelt`), and longer ones by pairs of words
-    (`reworded.reworded`). Clusters are transitive.
+    questions share, such as a repeated instruction, do not count, nor do markup and accents (`comparable`). Short
+    questions are also compared by characters, with their answers (`short_texts.similar`, `contained.contained`,
+    `misspelt.misspelt`), and longer ones by pairs of words (`reworded.reworded`); the numbers around a question do not
+    count then, if the answers are the same. Clusters are transitive.
     """
     # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
@@ -58,7 +60,8 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
     template. Then its links by characters do not count.
     """
-    corpus = Corpus([normalize(question_text(example)) for example in examples], [one.ideal for one in examples])
+    answers = [example.ideal for example in examples]
+    corpus = Corpus(list(map(comparable_question, examples)), answers)
     texts = corpus.texts
     sample = Sample(len(texts))
     for text in texts[:: sample.step]:
@@ -69,15 +72,27 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     found = index.clusters(texts.__getitem__)
     if threshold == 1 or not texts:
         return found
-    limits = Limits.of(threshold)
-    finders = (similar, contained, misspelt, reworded)
-    characters = np.concatenate([find(corpus, limits) for find in finders])
+    characters = _by_characters(corpus, list(map(bare_question, examples)), Limits.of(threshold))
     words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
     roots = components(len(texts), np.concatenate((by_words, characters)))
     crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(texts))
     kept = characters[~crowded[characters[:, 0]]]
     return _clusters(components(len(texts), np.concatenate((by_words, kept))))
+
+
+def _by_characters(corpus: Corpus, texts: Sequence[str], limits: Limits) -> Links:
+    """Pairs of questions that words miss; `texts` are the same ones without the numbers that are written around them.
+
+    Questions with different numbers around them must have the same answer.
+    """
+    bare = corpus.with_texts(texts)
+    links = np.concatenate([find(bare, limits) for find in (similar, misspelt, reworded)])
+    if bare is not corpus:
+        kept = corpus.digits[links[:, 0]] == corpus.digits[links[:, 1]]
+        kept[~kept] = corpus.answers.same(links[~kept])
+        links = links[kept]
+    return np.concatenate((links, contained(corpus, limits)))
 
 
 def _clusters(roots: Nodes) -> list[tuple[int, ...]]:
@@ -214,11 +229,6 @@ class NearIndex:
                 known = np.column_stack((np.arange(count), roots))
                 roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64))))
         return _clusters(roots)
-
-
-def question_text(example: Example) -> str:
-    """The question of an example without its system message, which all examples share."""
-    return "\n".join(message.content for message in example.question if message.role != "system")
 
 
 def _bands(threshold: float) -> int:

@@ -31,7 +31,10 @@ EMPHASIS = re.compile(r"(?<![\w*])(?:\*(?=[^\W\d])|\*{2,}(?=\w))|(?:(?<=[^\W\d])
 # U+200D) stay, because some scripts and emoji need them.
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 SPACE = re.compile("[\u0085\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # looks like a space
+# Accents that have no letter of their own, and signs of vowels that Arabic and Hebrew texts may leave out.
+MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]")
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+QUOTES = str.maketrans({**dict.fromkeys("’‘ʼ‛", "'"), **dict.fromkeys("“”„‟", '"')})
 OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 # Compatible forms that are not folded, because they would change a number (10² is not 102) or add a space (´).
 MEANING = ("<super>", "<sub>", "<fraction>", "<circle>")
@@ -46,6 +49,11 @@ def compose(text: str) -> str:
         return text.replace("\r\n", "\n")
     plain = SPACE.sub(" ", INVISIBLE.sub("", text)).replace("\r\n", "\n")
     return unicodedata.normalize("NFC", plain)
+
+
+def as_typed(text: str) -> str:
+    """A text in one Unicode form, with the quotes and apostrophes of a keyboard."""
+    return compose(text).translate(QUOTES)
 
 
 def fold_width(text: str) -> str:

@@ -72,6 +72,10 @@ class Corpus:
         self.answers = Answers(answers, texts)
         self._common = common_grams(texts)
 
+    def with_texts(self, texts: Sequence[str]) -> "Corpus":
+        """The same answers to other texts; this object if the texts are the same."""
+        return self if list(texts) == list(self.texts) else Corpus(texts, self.answers.texts)
+
     def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
         """The different grams of some texts that count, by position."""
         grams = char_grams([self.texts[number] for number in numbers]).without(self._common)

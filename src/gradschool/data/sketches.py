@@ -1,13 +1,13 @@
-"""Recognize questions without keeping them: a sketch of 17 bytes is alike for texts that are alike.
+"""Recognize questions without keeping them: a sketch of 18 bytes is alike for texts that are alike.
 
 A sketch has one bit for each of 128 MinHash functions over the character 5-grams of a question (b-bit minwise hashing,
-Li and König 2010), and one byte of a hash of its answer. The fraction of equal bits estimates the Jaccard similarity of
-two questions: it is one half without common grams, and 1 for equal texts. Numbers are part of every gram, so questions
-with different numbers have unlike sketches. Of a question without wording of its own, such as "Go on.", the sketch is
-that of the answer. A text cannot be computed from its sketch, but a guess of it can be confirmed.
+Li and König 2010), and a byte each of a hash of its answer and of the numbers that are written around it (`bare`).
+The fraction of equal bits estimates the Jaccard similarity of two questions: it is one half without common grams, and 1
+for equal texts. Other numbers are part of every gram, so questions that differ in them have unlike sketches. Of a
+question without wording of its own, such as "Go on.", the sketch is that of the answer. A text cannot be computed from
+its sketch, but a guess of it can be confirmed.
 """
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import char_grams
-from gradschool.data.near_answers import DIGIT
-from gradschool.data.near_duplicates import question_text
+from gradschool.data.comparable import bare_question, unnumbered
+from gradschool.data.comparable import comparable_question as _whole
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
 from gradschool.data.short_texts import MIN_GRAMS, common_grams, numbers_key
-from gradschool.records import Example, Message
+from gradschool.records import Conversation, Example, Message
 
 BITS = 128
-BYTES = BITS // 8 + 1  # of a sketch; the last is that of the answer
+BYTES = BITS // 8 + 2  # of a sketch; the last two are those of the answer and of the numbers around the question
+ANSWER, NUMBERS = -2, -1
+KIND, EARLIER_KIND = f"minhash-{BITS}-2", f"minhash-{BITS}-1"  # the earlier one has no byte of numbers
 SAME_ANSWER, OTHER_ANSWER = 102, 112  # equal bits from which two questions are nearly the same: a Jaccard of .59, .75
 SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
-EDGE = 4  # words at the beginning and at the end of a question
 MIN_SENTENCE, MAX_SENTENCES = 20, 50  # characters of a sentence that is compared, and sentences of a question
 CHUNK = 1 << 22  # pairs compared at a time
 
@@ -44,34 +45,43 @@ class Match:
     equal: bool
 
 
-def sketches(examples: Sequence[Example], common: Hashes) -> Sketches:
-    """A sketch of each example; grams in `common` do not count."""
+def sketches(examples: Sequence[Example], common: Hashes, *, bare: bool = True) -> Sketches:
+    """A sketch of each example; grams in `common` do not count, nor do the numbers around a question if it `bare`."""
     rows = [np.zeros((0, BYTES), dtype=np.uint8)]
     for start in range(0, len(examples), BLOCK):
         block = examples[start : start + BLOCK]
-        bits = np.packbits(_bits(_distinctive(block, common)), axis=1)
-        answers = np.frombuffer(b"".join(_answer_byte(example) for example in block), dtype=np.uint8)
-        rows.append(np.column_stack((bits, answers)))
+        whole = list(map(_whole, block))
+        texts = list(map(bare_question, block)) if bare else whole
+        bits = np.packbits(_bits(_distinctive(block, texts, common)), axis=1)
+        answers = [_byte(normalize(example.ideal)) for example in block]
+        numbers = [
+            0 if text == other else numbers_key(other) % 255 + 1 for text, other in zip(texts, whole, strict=True)
+        ]
+        rows.append(np.column_stack((bits, np.array([answers, numbers], dtype=np.uint8).T)))
     return np.concatenate(rows)
 
 
-def sketches_of(digits: str) -> Sketches:
-    """Sketches from their hexadecimal digits, one after the other; raises ValueError for other text."""
-    return np.frombuffer(bytes.fromhex(digits), dtype=np.uint8).reshape(-1, BYTES)
+def sketches_of(digits: str, kind: str = KIND) -> Sketches:
+    """Sketches from their hexadecimal digits, one after the other; none if they are of an unknown kind.
+
+    Raises ValueError for other text.
+    """
+    size = {KIND: BYTES, EARLIER_KIND: BYTES - 1}.get(kind, 0)
+    rows = np.frombuffer(bytes.fromhex(digits) if size else b"", dtype=np.uint8).reshape(-1, size or BYTES)
+    return np.pad(rows, ((0, 0), (0, BYTES - rows.shape[1])))
 
 
-def _answer_byte(example: Example) -> bytes:
-    return blake2b(normalize(example.ideal).encode("utf-8", "surrogatepass"), digest_size=1).digest()
+def _byte(text: str) -> int:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0]
 
 
 def common_wording(examples: Sequence[Example]) -> Hashes:
     """The grams that more than a quarter of the questions have."""
-    return common_grams([normalize(question_text(example)) for example in examples])
+    return common_grams(list(map(bare_question, examples)))
 
 
-def _distinctive(examples: Sequence[Example], common: Hashes) -> Grams:
+def _distinctive(examples: Sequence[Example], texts: Sequence[str], common: Hashes) -> Grams:
     """The grams that count, each mixed with the numbers of its text; those of the answer if the question has none."""
-    texts = [normalize(question_text(example)) for example in examples]
     grams = char_grams(texts)
     alike = np.bincount(grams.owners[~np.isin(grams.flat, common)], minlength=len(texts)) == 0
     if alike.any():
@@ -104,49 +114,59 @@ def matches(asked: Sequence[Example], known: Sketches, common: Hashes) -> list[M
     if not len(known):
         return found
     parts = [(number, part) for number, example in enumerate(asked) for part in _parts(example)]
-    own = sketches([part for _, part in parts], common)
-    short = _distinctive([part for _, part in parts], common).unique().counts < MIN_GRAMS
-    for (number, part), small, (place, bits, near) in zip(parts, short.tolist(), _nearest(own, known), strict=True):
-        equal = bits == BITS and part is asked[number]
-        if equal or (near and not small and found[number] is None):
-            found[number] = Match(place, equal)
+    numbers, examples = [number for number, _ in parts], [part for _, part in parts]
+    whole = [part is asked[number] for number, part in parts]
+    own, short = sketches(examples, common), _are_short(examples, list(map(bare_question, examples)), common)
+    firsts = np.flatnonzero(whole)
+    own[:, NUMBERS] = own[firsts[numbers], NUMBERS] if len(numbers) else 0  # a part has the numbers of its question
+    # Earlier versions left no number out.
+    numbered = [number for number, example in enumerate(asked) if bare_question(example) != _whole(example)]
+    again = [asked[number] for number in numbered]
+    own = np.concatenate((own, sketches(again, common, bare=False)))
+    short += _are_short(again, list(map(_whole, again)), common)
+    owners, whole = [*numbers, *numbered], [*whole, *(True for _ in numbered)]
+    for number, is_whole, small, (place, near, equal) in zip(owners, whole, short, _nearest(own, known), strict=True):
+        if equal and is_whole:
+            found[number] = Match(place, True)
+        elif near and not small and found[number] is None:
+            found[number] = Match(place, False)
     return found
+
+
+def _are_short(examples: Sequence[Example], texts: Sequence[str], common: Hashes) -> list[bool]:
+    """Which examples have too few grams to be nearly the same as another."""
+    counts = _distinctive(examples, texts, common).unique().counts
+    return [count < MIN_GRAMS for count in counts.tolist()]
 
 
 def _parts(example: Example) -> list[Example]:
     """The example, and one for each text in its last user message that may be a known question by itself.
 
-    These are its sentences, if they are long enough, and the message without what is written around a question: numbers
-    of tickets and dates before or after it, and entities of HTML in place of characters.
+    These are its sentences, if they are long enough, and the message without the numbers written around it.
     """
-    plain = _plain(example.last_user)
-    bare = [replace(example, messages=(*example.messages[:-2], Message("user", plain), example.messages[-1]))]
-    sentences = SENTENCE.split(example.last_user)[:MAX_SENTENCES] if SENTENCE.search(example.last_user) else []
-    long = [Message("user", sentence) for sentence in sentences if len(sentence) >= MIN_SENTENCE]
-    inner = [replace(example, messages=(message, example.messages[-1])) for message in long]
-    return [example, *(bare if plain and plain != example.last_user else ()), *inner]
+
+    def asks(text: str, before: Conversation = ()) -> Example:
+        return replace(example, messages=(*before, Message("user", text), example.messages[-1]))
+
+    question = example.last_user
+    bare, sentences = (
+        unnumbered(question),
+        SENTENCE.split(question)[:MAX_SENTENCES] if SENTENCE.search(question) else [],
+    )
+    inner = [asks(sentence) for sentence in sentences if len(sentence) >= MIN_SENTENCE]
+    return [example, *([asks(bare, example.messages[:-2])] if bare and bare != question else ()), *inner]
 
 
-def _plain(text: str) -> str:
-    """A text without entities, and without the words up to a number near its beginning, or from one near its end.
-
-    >>> _plain("Ticket 4711: where is&nbsp;my parcel? (3 May 2024)")
-    'where is my parcel?'
-    """
-    words = html.unescape(text).split()
-    first = max((place + 1 for place, word in enumerate(words[:EDGE]) if DIGIT.search(word)), default=0)
-    start = max(first, len(words) - EDGE)
-    last = next((place for place in range(start, len(words)) if DIGIT.search(words[place])), len(words))
-    return " ".join(words[first:last])
-
-
-def _nearest(own: Sketches, known: Sketches) -> Iterator[tuple[int, int, bool]]:
-    """For each sketch, the known one that is most like it: its number, the equal bits, and whether it is near."""
+def _nearest(own: Sketches, known: Sketches) -> Iterator[tuple[int, bool, bool]]:
+    """For each sketch, the known one that is most like it: its number, whether it is near, and whether it is equal."""
     step = max(1, CHUNK // len(known))
     for start in range(0, len(own), step):
         part = own[start : start + step]
-        differing = np.bitwise_count(part[:, None, :-1] ^ known[None, :, :-1]).sum(axis=2)
-        same = part[:, None, -1] == known[None, :, -1]
-        likeness = BITS - differing.astype(np.int64) - np.where(same, 0, OTHER_ANSWER - SAME_ANSWER)
-        for row, place in enumerate(likeness.argmax(axis=1).tolist()):
-            yield place, BITS - int(differing[row, place]), bool(likeness[row, place] >= SAME_ANSWER)
+        differing = np.bitwise_count(part[:, None, :ANSWER] ^ known[None, :, :ANSWER]).sum(axis=2).astype(np.int64)
+        same_answer, same_numbers = (part[:, None, byte] == known[None, :, byte] for byte in (ANSWER, NUMBERS))
+        numbered = (part[:, None, NUMBERS] > 0) & (known[None, :, NUMBERS] > 0)
+        other = np.where(numbered & ~same_numbers, BITS, OTHER_ANSWER - SAME_ANSWER)  # more bits for another answer
+        likeness = BITS - differing - np.where(same_answer, 0, other)
+        for row, place in enumerate((2 * likeness + same_numbers).argmax(axis=1).tolist()):
+            equal = bool(differing[row, place] == 0 and same_numbers[row, place])
+            yield place, bool(likeness[row, place] >= SAME_ANSWER), equal

@@ -4,10 +4,7 @@ import re
 import unicodedata
 
 from gradschool.data.broken_words import join_broken_words
-from gradschool.data.normalize import compose
-
-# Accents that have no letter of their own, and signs of vowels that Arabic and Hebrew texts may leave out.
-MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]")
+from gradschool.data.normalize import MARKS, compose
 
 # Accents of Greek, which texts in capitals leave out, and the dots of the Russian ё.
 OTHER_ACCENTS = re.compile("(?<=[\u03b1-\u03c9])[\u0300-\u036f]+|(?<=\u0435)\u0308")

@@ -13,14 +13,13 @@ from pydantic import TypeAdapter
 
 from gradschool.data.near_duplicates import alike
 from gradschool.data.normalize import normalize, normalized_question
-from gradschool.data.sketches import BITS, Sketches, common_wording, matches, sketches, sketches_of
+from gradschool.data.sketches import EARLIER_KIND, KIND, Sketches, common_wording, matches, sketches, sketches_of
 from gradschool.errors import reason_of
 from gradschool.files import read_json, read_rows, write_json
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
 from gradschool.records import Example
 
 KNOWN_FILE = "known.json"
-KIND = f"minhash-{BITS}-1"  # another method gets another name
 
 Part = Literal["train", "validation", "test"]
 
@@ -98,8 +97,10 @@ def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:
         return None
     try:
         content = _file.validate_python(read_json(path))
-        if content.kind != KIND:
+        if content.kind not in (KIND, EARLIER_KIND):
             return None
-        return {"train": sketches_of("".join(content.train)), "validation": sketches_of("".join(content.validation))}
+        parts = ("".join(rows) for rows in (content.train, content.validation))
+        train, validation = (sketches_of(part, content.kind) for part in parts)
+        return {"train": train, "validation": validation}
     except (ValueError, TypeError) as error:
         raise damaged(path, f"It cannot be read. {reason_of(error)}") from error

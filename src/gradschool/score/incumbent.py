@@ -8,10 +8,11 @@ mark too, both claims must hold: a false pass needs an error in each false one, 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from gradschool.data.power import POWER
 from gradschool.data.proof import VALIDATION_LEVEL, min_test_examples
@@ -88,6 +89,7 @@ class MarginProof:
     needed: float | None
     needed_together: float | None
     level: float
+    floor: float | None = None  # the mean of the trivial answers that `needed` counts with
 
     @property
     def possible(self) -> bool:
@@ -112,9 +114,11 @@ class MarginProof:
         least = ""
         if self.needed_together is not None and self.needed_together != self.needed:
             least = f", or {self.needed_together:.3f} if both are right on the same questions"
+        claims = "the margin"
+        claims += " (without floors)" if self.floor is None else f" and more than the floor of {self.floor:.3f}"
         return (
-            f" To prove the margin (without floors) with a probability of 80 %, {most} if right answers are "
-            f"independent of the incumbent's{least}."
+            f" To prove {claims} with a probability of 80 %, {most} if right answers are independent of the "
+            f"incumbent's{least}."
         )
 
     def _enough(self) -> str:
@@ -149,24 +153,69 @@ def margin_proof(
     )
 
 
-def _needed(groups: Sequence[str], theirs: float, margin: float, level: float, together: float) -> float | None:
+def margin_above(
+    proof: MarginProof, groups: Sequence[str], answered: Sequence[bool], floor: Sequence[float]
+) -> MarginProof:
+    """What is needed to prove the margin and more than a floor, whose values for the test examples are given.
+
+    `groups` and `answered` say of each test example to which group it belongs, and whether the incumbent answered it.
+    """
+    if proof.score is None or proof.needed is None:
+        return proof
+    order = sorted(range(len(groups)), key=lambda place: not answered[place])
+    own = [group for group, has_answer in zip(groups, answered, strict=True) if has_answer]
+    beats = _Floor([groups[place] for place in order], np.array([floor[place] for place in order]), proof.level)
+    alone, together = (_needed(own, proof.score, proof.margin, proof.level, share, beats) for share in (0.0, 1.0))
+    return replace(proof, needed=alone, needed_together=together, floor=math.fsum(floor) / len(floor))
+
+
+class _Floor:
+    """The values of trivial answers to test examples, which right answers must be proven to be better than."""
+
+    def __init__(self, groups: Sequence[str], values: npt.NDArray[np.float64], level: float) -> None:
+        self._index, self._values, self._level = _numbered(groups), values, level
+        self._sizes = np.bincount(self._index).astype(np.float64)
+
+    @property
+    def examples(self) -> int:
+        """The number of test examples."""
+        return len(self._values)
+
+    def is_beaten(self, right: npt.NDArray[np.bool_]) -> bool:
+        """Whether these answers prove a better score."""
+        halves = np.bincount(self._index, weights=(right - self._values + 1) / 2).astype(np.float64)
+        return bool(chance_at_most(0.5, halves, self._sizes, float(self._sizes.max())) <= 1 - self._level)
+
+
+def _numbered(groups: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The number of the group of each example."""
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    return np.array([places[group] for group in groups], dtype=np.int64)
+
+
+def _needed(
+    groups: Sequence[str], theirs: float, margin: float, level: float, together: float, floor: _Floor | None = None
+) -> float | None:
     """The lowest true score that probably (80 %) proves a margin, for right-or-wrong answers; None for no score.
 
     Simulated, with the same draws for each score. With `together` 1, the better of both is right wherever the other is;
-    with 0, both are independent.
+    with 0, both are independent. With a floor, which has the examples of `groups` first, it must be beaten too.
     """
-    random, places = np.random.default_rng(0), {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    index = np.array([places[group] for group in groups])
+    random, index = np.random.default_rng(0), _numbered(groups)
     sizes = np.bincount(index).astype(np.float64)
     luck, own = random.random((2, DRAWS, len(index)))
+    others = random.random((DRAWS, floor.examples - len(index) if floor else 0))
     right = luck < theirs
 
     def proves(score: float) -> bool:
         also = (luck if together else own) < score
         each = (also.astype(np.float64) - right + 1) / 2
         halves = (np.bincount(index, weights=one).astype(np.float64) for one in each)
-        proven = sum(chance_at_most((1 - margin) / 2, one, sizes, float(sizes.max())) <= 1 - level for one in halves)
-        return bool(proven >= POWER * DRAWS)
+        held = [chance_at_most((1 - margin) / 2, one, sizes, float(sizes.max())) <= 1 - level for one in halves]
+        if floor:
+            answers = np.concatenate((also, others < score), axis=1)
+            held = [one and floor.is_beaten(rights) for one, rights in zip(held, answers, strict=True)]
+        return sum(held) >= POWER * DRAWS
 
     low, high = 0, round((1 - max(0.0, theirs - margin)) / STEP)
     start = max(0.0, theirs - margin)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
-from gradschool.data.normalize import compose
+from gradschool.data.normalize import as_typed, compose
 from gradschool.json_text import parse_json
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
-from gradschool.score.text import as_typed
 
 Field: TypeAlias = tuple[tuple[str | int, ...], str, Any]  # the path of its keys, its kind, its value
 # Of comparing two values, in calls of `matched`, of which a second does about 10,000. An answer may be twice as large

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import sentence_chrf
 
-from gradschool.data.normalize import compose, fold_width
+from gradschool.data.normalize import as_typed, fold_width
 from gradschool.records import Example
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.words import cased_units, folded_case, words
@@ -16,7 +16,6 @@ MAX_CHARACTERS = 20_000  # time and memory of rouge_l grow with the product of b
 MAX_WORDS = 5_000  # in scripts whose characters are words
 _EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»‹›()[]。、「」『』《》【】؟،۔।"
 _ARTICLES = frozenset({"a", "an", "the"})
-_QUOTES = str.maketrans({**dict.fromkeys("’‘ʼ‛", "'"), **dict.fromkeys("“”„‟", '"')})
 _DASHES = str.maketrans("‐‑‒–−", "-----")
 _LEADING_POINT = re.compile(r"(?<!\w)\.(?=\d)")
 _INTERVAL = re.compile(
@@ -35,11 +34,6 @@ def exact_match(answer: str, example: Example) -> MetricResult:
     points, kinds of spaces, invisible signs, curly and straight quotes and apostrophes.
     """
     return MetricResult(float(as_typed(answer).strip() == as_typed(example.ideal).strip()))
-
-
-def as_typed(text: str) -> str:
-    """A text in one Unicode form, with the quotes and apostrophes of a keyboard."""
-    return compose(text).translate(_QUOTES)
 
 
 def normalize(label: str) -> str:
