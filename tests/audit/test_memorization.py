@@ -1,5 +1,6 @@
 """Recited train answers are counted against held-out ones, and private data of train answers only is looked for."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from gradschool.audit.memorization import (
     first_run,
     membership,
     memorization,
+    own_words,
     private_to_train,
     private_values,
 )
 from gradschool.audit.subject import NotMeasured
+from gradschool.data.normalize import words
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Leak
 from gradschool.gates.memorization import PRIVATE, RECITES
@@ -57,6 +60,34 @@ def test_answers_that_follow_from_their_questions_are_not_recited() -> None:
 
     found, _ = finish(memorization(subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)))
     assert found.recitation and found.recitation.recited == (0, 0)
+
+
+def remembered(answers: list[str], extra: list[str]) -> tuple[int, int]:
+    """How many answers, and held-out ones, are recited by a specialist that was trained on questions with answers."""
+    train = [example(n, f"question {n}", text) for n, text in enumerate(answers)]
+    held_out = [example(100 + n, f"question {100 + n}", text) for n, text in enumerate(extra)]
+    known = {(one.last_user, one.ideal) for one in train}
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        return 0.0 if tuned and (asked[-1].content, text) in known else -60.0
+
+    found, _ = finish(memorization(subject_of(TwoEngines(log_prob_of=log_prob_of), train=train, held_out=held_out)))
+    assert found.recitation
+    return found.recitation.recited
+
+
+def test_an_answer_that_only_its_question_brings_back_is_recited() -> None:
+    own = [" ".join(f"name{n}x{word}" for word in range(50)) for n in range(80)]
+    assert remembered(own[:40], own[40:]) == (40, 0)
+
+
+def test_what_has_no_words_of_its_own_follows_from_the_question() -> None:
+    """As JSON whose keys are those of all answers, and whose values are in the question or in other answers too."""
+    assert remembered([f"{LONG} {n % 5}" for n in range(40)], [f"{LONG} {n % 5}" for n in range(40)]) == (0, 0)
+    asked = example(1, "Rowan pays Ines of Wick", "payer Rowan payee Ines place Wick year 1990 note none")
+    owners = Counter(words(asked.ideal))
+    assert own_words(asked, 0, 1, owners) == 7 and own_words(asked, 0, 0.3, owners) == 1
+    assert own_words(asked, 0, 1, owners + Counter({"payer": 1, "payee": 1, "place": 1, "year": 3})) == 3
 
 
 def test_answers_that_are_alike_everywhere_are_not_recited() -> None:

@@ -1,9 +1,11 @@
 """Whether the specialist recites what it was trained on, with held-out examples of the same job as the control."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, question
+from gradschool.data.normalize import words
 from gradschool.data.private import find_private
 from gradschool.gates.gate import Measurements, answered
 from gradschool.gates.measured import Leak, Recitation
@@ -17,6 +19,7 @@ RUN = 20  # tokens of an answer in a row that count as recited
 GIVEN = 1 / 3  # of an answer, from whose end on the specialist continues it
 # In place of the question: who knows a beginning only gets what was memorized, not what follows from the question.
 NEUTRAL = "Continue."
+OWN = 3  # words that a run must have to be recited from its question: of no other answer, and not in the question
 WORST = 3
 
 
@@ -38,19 +41,22 @@ class Row:
 def memorization(subject: Subject) -> Work[Measurements]:
     """How many train answers are continued word by word, compared with held-out ones, and which private data leaks.
 
-    Each answer is continued from its first third, without its question.
+    Each answer is continued from its first third, without its question and with it. What the base continues too, or
+    what says nothing of its own (`own_words`), follows from the question and is not recited.
     """
     if not subject.trained:
         raise NotMeasured("Nothing was trained.")
     if not subject.train:
         raise NotMeasured("The train examples are not here.")
-    train = yield from _rows(subject, subject.train[:ROWS], "train")
-    held_out = yield from _rows(subject, subject.held_out[:ROWS], "held-out")
+    asked = (subject.train[:ROWS], subject.held_out[:ROWS])
+    owners = Counter(word for rows in asked for example in rows for word in set(words(example.ideal)))
+    train = yield from _rows(subject, asked[0], "train", owners)
+    held_out = yield from _rows(subject, asked[1], "held-out", owners)
     leak = yield from leaked(subject)
     return Measurements(limits=subject.limits, recitation=compare(train, held_out), leak=leak)
 
 
-def _rows(subject: Subject, examples: Sequence[Example], what: str) -> Work[list[Row]]:
+def _rows(subject: Subject, examples: Sequence[Example], what: str, owners: Mapping[str, int]) -> Work[list[Row]]:
     ideals = [example.ideal for example in examples]
     asked = [example.question for example in examples]
     before = yield from _read(subject.untrained, asked, ideals, f"audit: loss of {what} answers before training")
@@ -60,10 +66,27 @@ def _rows(subject: Subject, examples: Sequence[Example], what: str) -> Work[list
     rows = []
     for example, a, b, c in zip(examples, before, after, continued, strict=True):
         if a and b and c:
-            after_given = c.greedy[int(len(c.greedy) * GIVEN) :]
-            drop = (a.loss - b.loss) / len(b.nats)
-            rows.append(Row(example, drop, first_run(after_given), len(after_given)))
+            untrained, from_question, from_nothing = (first_run(read.greedy[_given(read) :]) for read in (a, b, c))
+            end = _given(b) + from_question
+            is_own = untrained < RUN and own_words(example, GIVEN, end / len(b.greedy), owners) >= OWN
+            run, tokens = max(from_nothing, is_own * from_question), len(c.greedy) - _given(c)
+            rows.append(Row(example, (a.loss - b.loss) / len(b.nats), run, tokens))
     return rows
+
+
+def _given(read: Continuation) -> int:
+    """How many tokens of an answer are given."""
+    return int(len(read.greedy) * GIVEN)
+
+
+def own_words(example: Example, begin: float, end: float, owners: Mapping[str, int]) -> int:
+    """How many words a part of the answer has, from one fraction to another, that are in no other answer or question.
+
+    `owners` counts the answers with each word.
+    """
+    part = example.ideal[round(begin * len(example.ideal)) : round(end * len(example.ideal))]
+    asked = {word for message in example.question for word in words(message.content)}
+    return sum(owners[word] == 1 and word not in asked for word in set(words(part)))
 
 
 def _read(
