@@ -1,11 +1,13 @@
-"""What the rungs below training reach: base, prompt and ground, with and without constrained decoding.
+"""What the rungs below training reach: base, prompt and ground, with and without what their candidates may use.
 
-    python -m bench.lower_rungs [--base-model BASE] [--data DATA_DIR] [NAME ...]      (default: contracts)
+    python -m bench.lower_rungs [--base-model BASE] [--data DATA_DIR] [--only VARIANT] [NAME ...]
 
-Climbs each job up to the ground rung, twice: with free answers only, and with constrained ones among the candidates.
-Nothing is trained, and a pass mark ends neither climb. Names are those of examples/ and, with DATA_DIR, of the data
-sets in `bench.real_sets`. Writes bench/results/lower_rungs-BASE.json, also after each job: the recipe, the test score
-with its bounds and the seconds of each rung. Seconds depend on the load of the machine.
+Climbs each job up to the ground rung several times: with all kinds of candidates, with free answers only, without the
+examples nearest to a question, and, if the job has documents, with passages ranked by their words alone, without the
+base as a judge. With --only, one of these is measured. Nothing is trained, and a pass mark ends no climb. Names are
+those of examples/ and, with DATA_DIR, of the data sets in `bench.real_sets`. Writes the recipe, the test score with its
+bounds and the seconds of each rung to bench/results/lower_rungs-BASE.json, also after each job. Seconds depend on the
+load of the machine.
 """
 
 import tempfile
@@ -33,6 +35,13 @@ from gradschool.workspace import open_job
 
 RESULTS = Path(__file__).parent / "results"
 LADDER = (BASE, PROMPT, GROUND)
+ALL, FREE, FIXED, BY_WORDS = "all", "free answers only", "no nearest examples", "passages by words alone"
+VARIANTS: dict[str, dict[str, Any]] = {
+    ALL: {},
+    FREE: {"answers.constrain": False},
+    FIXED: {"prompt.nearest": False},
+    BY_WORDS: {"ground.judge": False},
+}
 # A mark that no rung reaches, so that no rung ends the climb.
 NEVER = 1.0
 
@@ -51,18 +60,23 @@ def job_folder(name: str, data: Path | None, folder: Path) -> Path:
     return job
 
 
-def measure(name: str, base_model: str, data: Path | None, screen: Screen) -> dict[str, Any]:
-    """The rungs of one job, with free answers only and with both."""
+def measure(name: str, base_model: str, data: Path | None, only: str, screen: Screen) -> dict[str, Any]:
+    """The rungs of one job, for each variant."""
     found: dict[str, Any] = {}
+    applies: dict[str, bool] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = job_folder(name, data, Path(temporary))
-        for constrain in (False, True):
-            given = {"base_model": base_model, "answers.constrain": constrain, "goal.pass_mark": NEVER}
-            job = read_job(folder, given)
-            run = Run.start(job, Path(temporary) / f"run-{constrain}")
+        for number, (variant, settings) in enumerate(VARIANTS.items()):
+            job = read_job(folder, {"base_model": base_model, "goal.pass_mark": NEVER, **settings})
+            applies = applies or {FREE: bool(only), BY_WORDS: bool(job.settings.data.documents)}
+            if (only and variant != only) or not applies.get(variant, True):
+                continue
+            print(f"== {name}, {variant}", flush=True)
+            run = Run.start(job, Path(temporary) / f"run-{number}")
             workspace = screen.follow(open_job(job, run, LADDER))
+            applies[FREE] |= workspace.constraint is not None
             results, _ = screen.follow(climb_rungs(run, workspace, LADDER))
-            found["free and constrained" if constrain else "free"] = {
+            found[variant] = {
                 one.rung: {
                     "recipe": one.recipe,
                     "score": one.report.score.mean,
@@ -78,14 +92,13 @@ def measure(name: str, base_model: str, data: Path | None, screen: Screen) -> di
     return found
 
 
-def main(names: Sequence[str], base_model: str, data: Path | None) -> None:
+def main(names: Sequence[str], base_model: str, data: Path | None, only: str) -> None:
     """Measure the named jobs, and add them to the results of this base."""
     file = RESULTS / f"lower_rungs-{base_model}.json"
     known = read_json(file)["jobs"] if file.is_file() else {}
     with Screen(Console()) as screen:
         for name in names:
-            print(f"== {name}", flush=True)
-            known[name] = measure(name, base_model, data, screen)
+            known[name] = known.get(name, {}) | measure(name, base_model, data, only, screen)
             command = f"python -m bench.lower_rungs --base-model {base_model} --data DATA_DIR {' '.join(known)}"
             write_json(
                 file, {"command": command, "base": base_model, "jobs": known, "environment": asdict(environment())}
@@ -97,4 +110,5 @@ if __name__ == "__main__":
     parser.add_argument("names", metavar="NAME", nargs="*", default=("contracts",))
     parser.add_argument("--base-model", metavar="BASE", default="pocket")
     parser.add_argument("--data", metavar="DATA_DIR", type=Path)
+    parser.add_argument("--only", choices=VARIANTS, default="")
     main(**vars(parser.parse_intermixed_args()))

@@ -1,4 +1,4 @@
-"""What the rungs below training reach, with free answers only and with constrained ones too, as a table."""
+"""What the rungs below training reach, with and without what their candidates may use, as a table."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Any
 
 from markdown_table import table
 
-HEAD = ("job", "base", "rung", "free answers", "free and constrained", "recipe", "seconds")
+VARIANTS = ("all", "free answers only", "no nearest examples", "passages by words alone")
+HEAD = ("job", "base", "rung", *VARIANTS, "recipe of the first", "seconds")
 
 
 def lower_rungs(results: Path) -> str:
@@ -14,12 +15,12 @@ def lower_rungs(results: Path) -> str:
     rows = []
     for file in sorted(results.glob("lower_rungs-*.json")):
         measured = json.loads(file.read_text(encoding="utf-8"))
-        for job, both in measured["jobs"].items():
-            free, constrained = both["free"], both["free and constrained"]
-            for rung in free:
-                scores = map(_score, (free[rung], constrained[rung]))
-                seconds = f"{free[rung]['seconds']} → {constrained[rung]['seconds']}"
-                rows.append([job, measured["base"], rung, *scores, constrained[rung]["recipe"], seconds])
+        for job, found in measured["jobs"].items():
+            for rung, one in found["all"].items():
+                scores = [
+                    _score(found[variant][rung]) if rung in found.get(variant, {}) else "" for variant in VARIANTS
+                ]
+                rows.append([job, measured["base"], rung, *scores, one["recipe"], str(one["seconds"])])
     return f"{table(HEAD, rows)}\n`python -m bench.lower_rungs`, on a busy machine: the seconds compare only roughly.\n"
 
 
