@@ -1,6 +1,6 @@
 """Near-duplicate questions: recall by kind of change and length, precision on real sets, and processor time.
 
-    python -m bench.near_duplicates DATA_DIR [PART ...] [--earlier SRC]
+    python -m bench.near_duplicates DATA_DIR [PART ...] [--earlier SRC] [--rows N ...]
 
 Recall: each of 100 real questions of banking77 is planted again, changed, among 2,500; the pair must be in one cluster.
 Longer questions are the beginnings of passages of fairytaleqa; their answers are texts of 30 words.
@@ -280,11 +280,14 @@ def cost(rows: int, low: int, high: int, source: Path) -> dict[str, float]:
     return measured
 
 
-def costs(earlier: str) -> dict[str, Any]:
-    """Processor seconds and peak memory by number and length of questions, for this version and an earlier one."""
-    result: dict[str, Any] = {}
+def costs(earlier: str, numbers: Sequence[int], known: dict[str, Any]) -> dict[str, Any]:
+    """Processor seconds and peak memory by number and length of questions, for this version and an earlier one.
+
+    Those of other numbers are kept as `known`.
+    """
+    result = dict(known)
     for low, high in ((5, 9), (20, 80)):
-        for rows in ROWS:
+        for rows in numbers:
             now = cost(rows, low, high, Path(__file__).parents[1] / "src")
             row: dict[str, Any] = {"now": now}
             if earlier:
@@ -301,6 +304,7 @@ def main() -> None:
     parser.add_argument("data", metavar="DATA_DIR", type=Path)
     parser.add_argument("part", nargs="*", metavar="PART")
     parser.add_argument("--earlier", metavar="SRC", default="")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="numbers of questions that are timed")
     options = parser.parse_args()
     files = [options.data / "banking77" / f"{part}.csv" for part in ("train", "test")]
     train, test = (check(read_examples(file, Data())).examples for file in files)
@@ -317,7 +321,7 @@ def main() -> None:
         "precision on banking77": lambda: precision(train),
         "sketches": lambda: recognized(train, test),
         "units": all_units,
-        "processor seconds": lambda: costs(options.earlier),
+        "processor seconds": lambda: costs(options.earlier, options.rows, result.get("processor seconds", {})),
     }
     if unknown := set(options.part) - set(parts):
         parser.error(f"unknown parts: {', '.join(sorted(unknown))}; known are {', '.join(parts)}")
