@@ -28,6 +28,7 @@ rank = 2
 learning_rates = [0.01]
 epochs = 2
 max_forgetting = 5
+audit = false
 [answers]
 max_new_tokens = 8
 """
