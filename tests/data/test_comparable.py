@@ -15,6 +15,10 @@ from gradschool.data.near_duplicates import near_duplicates
         ("&lt;p&gt;Where is my card&lt;/p&gt;", "where is my card"),
         ("Wo ist die Größe für Übermäßiges?", "wo ist die grosse fur ubermassiges"),
         ("أَيْنَ البِطاقة", "أين البطاقة"),
+        ("Đường này dẫn đến đâu", "duong nay dan den dau"),
+        ("Łódź og blåbærsyltetøy, son cœur", "lodz og blabaersyltetoy son coeur"),
+        ("KAPININ anahtarı", "kapinin anahtari"),
+        ("كتاب يدي إلى المدرسة", "کتاب یدی الی المدرسه"),
         ("データ が あります", "データ が あります"),  # another syllable without its mark
         ("กี่ที่นั่ง", "กี่ที่นั่ง"),
     ],

@@ -39,6 +39,34 @@ def test_short_answers_that_repeat_are_classes():
     assert answers.same(pairs).tolist() == [False] and answers.two_classes(pairs).tolist() == [True]
 
 
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        (("1683", "in 1683"), ("in 1683", "1683"), True),
+        (("Ola Brekke", "Brekke"), ("the smith", "brekke"), True),
+        (("Ola Brekke", "Brekke"), ("Ola Brekke's son", "his son"), False),
+    ],
+)
+def test_of_several_right_answers_one_in_common_is_enough(one, other, same):
+    (mine, *more), (theirs, *further) = one, other
+    answers = Answers([mine, theirs], ["who built the old lock", "who built this old lock"], [more, further])
+    assert answers.same(np.array([[0, 1], [1, 0]])).tolist() == [same, same]
+
+
+@pytest.mark.parametrize(
+    "other, same",
+    [
+        ('{"port": "Vik", "ships": [2, 3]}', True),
+        ('{ "ships":[2,3],\n "port":"Vik" }', True),
+        ('{"port": "Vik", "ships": [3, 2]}', False),
+        ('{"port": "Vik", "boats": [2, 3]}', False),
+    ],
+)
+def test_json_in_another_order_is_the_same_answer(other, same):
+    answers = Answers(['{"ships": [2, 3], "port": "Vik"}', other], ["two and three ships", "2 and 3 ships"])
+    assert answers.same(np.array([[0, 1]])).tolist() == [same]
+
+
 ASKED = [
     "Where can I leave my rowing boat over the winter?",
     "Does the lighthouse keeper sell tickets on Sundays?",

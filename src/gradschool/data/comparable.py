@@ -23,6 +23,18 @@ NAMES = (
 TAG = re.compile(rf"<(?:/?(?:{NAMES})\b[^<>]{{0,500}}|!--[^<>]{{0,500}}--)>", re.IGNORECASE)
 # A text with a closing tag or a line break is a page; "what does <b> do" is a question about tags.
 PAGE = re.compile(r"</[a-z]|<br\b", re.IGNORECASE)
+# Letters that keyboards without them replace by others, as they do letters with accents: those with a stroke, joined
+# ones, and Arabic ones that are written in several ways.
+LETTERS = str.maketrans(
+    {
+        **dict(zip("đðøłħŧı", "ddolhti", strict=True)),
+        "æ": "ae",
+        "œ": "oe",
+        **dict.fromkeys("يى", "ی"),
+        "ك": "ک",
+        **dict.fromkeys("ةہ", "ه"),
+    }
+)
 
 
 def plain(text: str) -> str:
@@ -41,7 +53,7 @@ def comparable(text: str) -> str:
     normalized = normalize(plain(text))
     if normalized.isascii():
         return normalized
-    return unicodedata.normalize("NFC", MARKS.sub("", unicodedata.normalize("NFD", normalized)))
+    return unicodedata.normalize("NFC", MARKS.sub("", unicodedata.normalize("NFD", normalized))).translate(LETTERS)
 
 
 def bare(text: str) -> str:

@@ -4,8 +4,10 @@ A signature, a greeting or a corrected comma makes another text of a long answer
 questions ask differently and their answers say differently is another answer: "the capital of Chad", "of Cuba".
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from gradschool.data.char_grams import char_grams
 from gradschool.data.normalize import normalize, normalized_words
 from gradschool.data.shingles import BLOCK, jaccard
+from gradschool.json_text import parse_json
 
 MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count
 MIN_LONG = 60  # characters of an answer that may differ a little; shorter ones are labels, values and names
@@ -27,10 +30,13 @@ Chosen = npt.NDArray[np.bool_]
 
 
 class Answers:
-    """The answers to normalized questions, numbered: equal ones have one number."""
+    """The answers to normalized questions, numbered: equal ones have one number.
 
-    def __init__(self, answers: Sequence[str], questions: Sequence[str]) -> None:
-        self.texts, self._questions = answers, questions
+    `others` are further right answers to each question, if there are any.
+    """
+
+    def __init__(self, answers: Sequence[str], questions: Sequence[str], others: Sequence[Sequence[str]] = ()) -> None:
+        self.texts, self._questions, self.others = answers, questions, others
         self._contained: dict[tuple[int, int], bool] = {}
         numbers: dict[str, int] = {}
         self.numbers = np.array([numbers.setdefault(_key(one), len(numbers)) for one in answers], dtype=np.int64)
@@ -47,8 +53,11 @@ class Answers:
         return bool(np.count_nonzero(self._lengths >= MIN_LONG) > 1)
 
     def same(self, pairs: Pairs) -> Chosen:
-        """Which pairs have one answer, or nearly so."""
+        """Which pairs have one answer, or nearly so; of several right answers, one in common is enough."""
         same: Chosen = np.asarray(self.numbers[pairs[:, 0]] == self.numbers[pairs[:, 1]])
+        for place in np.flatnonzero(~same).tolist() if any(self.others) else ():
+            one, other = pairs[place].tolist()
+            same[place] = not self._right(one).isdisjoint(self._right(other))
         shorter, longer = (find(self._lengths[pairs], axis=1) for find in (np.min, np.max))
         classes = self._repeats[pairs].all(axis=1)
         for place in np.flatnonzero(~same & ~classes & (shorter < MIN_LONG) & (longer <= MAX_LABEL)).tolist():
@@ -58,6 +67,10 @@ class Answers:
             block = places[start : start + BLOCK]
             same[block] = self._nearly_same(pairs[block])
         return same
+
+    def _right(self, number: int) -> set[str]:
+        """The keys of all right answers to a question."""
+        return {_key(answer) for answer in (self.texts[number], *self.others[number])}
 
     def _repeats_words(self, one: int, other: int) -> bool:
         """Whether one of two short answers is the other one with a few words before or after it: "…, please"."""
@@ -105,5 +118,8 @@ def _adds_words(one: str, other: str) -> bool:
 
 
 def _key(answer: str) -> str:
-    """Equal for equal answers; long ones are equal only if they are copied."""
+    """Equal for equal answers; long ones are equal only if they are copied, or the same JSON in another order."""
+    if answer.lstrip().startswith(("{", "[")):
+        with suppress(ValueError):
+            answer = json.dumps(parse_json(answer), ensure_ascii=False, sort_keys=True)
     return normalize(answer) if len(answer) <= MAX_LABEL else answer.strip()

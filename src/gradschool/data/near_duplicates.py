@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
 from gradschool.data.comparable import bare_question, comparable_question
+from gradschool.data.compared import compared
 from gradschool.data.components import Nodes, components
 from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
@@ -60,8 +61,9 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
     template. Then its links by characters do not count.
     """
-    answers = [example.ideal for example in examples]
-    corpus = Corpus(list(map(comparable_question, examples)), answers)
+    examples = compared(examples)
+    answers, others = ([example.ideal for example in examples], [example.other_answers for example in examples])
+    corpus = Corpus(list(map(comparable_question, examples)), answers, others)
     texts = corpus.texts
     sample = Sample(len(texts))
     for text in texts[:: sample.step]:

@@ -64,17 +64,20 @@ class Limits:
 
 
 class Corpus:
-    """Normalized texts with their answers, the hashes of their words in blocks, and the grams of each that count."""
+    """Normalized texts with their answers, the hashes of their words in blocks, and the grams of each that count.
 
-    def __init__(self, texts: Sequence[str], answers: Sequence[str]) -> None:
+    `others` are further right answers to each, if there are any.
+    """
+
+    def __init__(self, texts: Sequence[str], answers: Sequence[str], others: Sequence[Sequence[str]] = ()) -> None:
         self.texts = texts
         self.words = [words_of(texts[start : start + BLOCK]) for start in range(0, len(texts), BLOCK)]
-        self.answers = Answers(answers, texts)
+        self.answers = Answers(answers, texts, others)
         self._common = common_grams(texts)
 
     def with_texts(self, texts: Sequence[str]) -> "Corpus":
         """The same answers to other texts; this object if the texts are the same."""
-        return self if list(texts) == list(self.texts) else Corpus(texts, self.answers.texts)
+        return self if list(texts) == list(self.texts) else Corpus(texts, self.answers.texts, self.answers.others)
 
     def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
         """The different grams of some texts that count, by position."""
