@@ -2,8 +2,10 @@
 
 import pytest
 
+from gradschool.data.asked_before import asked_again, hashed, sketched
 from gradschool.data.compared import compared, unordered
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.sketches import sketches_of
 
 ASKED = "Which rock floats on water?"
 STONES = ["flint", "pumice", "slate", "chalk"]
@@ -50,9 +52,21 @@ def told(make, systems, answers, question="Say in one sentence what this is abou
 
 
 TEXTS = [
-    f"The {thing} of {place} was sold" for thing in ("mill", "ferry", "bell") for place in ("Vik", "Os", "Bo", "Ny")
+    "The text is: " + text
+    for text in """millers of Vik sold flour cheaply
+    ferries sank where two currents meet
+    a cracked bell rang at dawn
+    nobody mended those torn nets
+    our lighthouse burned down in spring
+    herring came late this year
+    six carpenters built one long pier
+    Tove lost her oars near Os
+    snow closed every road north
+    the bishop visited Bo by sleigh
+    wolves took three sheep yesterday
+    Nils painted his boathouse bright red""".splitlines()
 ]
-OWN = [f"It is about {text.split()[1]} and {text.split()[3]}." for text in TEXTS]
+OWN = [f"It is about {' '.join(text.split()[3:6])}." for text in TEXTS]
 
 
 def test_content_of_system_messages_is_compared(make):
@@ -64,11 +78,19 @@ def test_content_of_system_messages_is_compared(make):
     [
         ([f"Be brief. Today is 3 May {2000 + day}." for day in range(12)], OWN),
         (["Be brief."] * 12, OWN),
-        (TEXTS, ["It is about Vik."] * 12),
+        ([f"You are the clerk of the harbour. Be brief. You talk with {name} Aro." for name in "ABCDEFGHIJKL"], OWN),
+        (TEXTS, ["It is about a village."] * 12),
     ],
-    ids=["told the day", "told alike", "one answer"],
+    ids=["told the day", "told alike", "told a name", "one answer"],
 )
 def test_other_system_messages_are_not(make, systems, answers):
     examples = told(make, systems, answers)
     assert compared(examples) == examples
     assert len(near_duplicates(examples, 0.8)) == 1
+
+
+def test_another_question_of_the_same_words_about_another_system_message_was_not_asked(make):
+    others = [make(n, f"How many {thing} fit into the hold?", "Ten.") for n, thing in enumerate(["nets", "oars"] * 30)]
+    asked = [*told(make, TEXTS[:6], OWN[:6]), *others]
+    again = [*told(make, TEXTS[6:], OWN[6:]), *told(make, TEXTS[:1], OWN[:1])]
+    assert asked_again(again, {hashed(one) for one in asked}, sketches_of(sketched(asked))) == [False] * 6 + [True]

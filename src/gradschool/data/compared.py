@@ -1,22 +1,23 @@
 """What of an example is compared with others: choices in any order, and system messages that have the content."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from gradschool.data.near_answers import DIGIT
-from gradschool.data.normalize import normalize
+from gradschool.data.normalize import normalize, normalized_words
 from gradschool.records import Example
 
 CHOICE = re.compile(r"[ \t]*\(?([A-Za-z]|\d{1,2})[.):\]]\)?[ \t]+(\S.*)")  # a line that is one
 FIRST = ("a", "1", "0")  # labels of a first choice
-MIN_SHARED = 10  # examples that ask in the same words; more may have their content in the system messages
+MIN_SHARED = 5  # examples that ask in the same words, whose content may be in their system messages
+MIN_OWN = 5  # words of a system message with content that most of the others lack
 
 
 def compared(examples: Sequence[Example]) -> list[Example]:
     """The examples in the form in which their questions and answers are compared."""
-    return _with_content([unordered(example) for example in examples])
+    return with_content([unordered(example) for example in examples])
 
 
 def unordered(example: Example) -> Example:
@@ -51,11 +52,11 @@ def _chosen(answer: str, choices: Sequence[tuple[str, str]]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _with_content(examples: Sequence[Example]) -> list[Example]:
+def with_content(examples: Sequence[Example]) -> list[Example]:
     """The examples; what is asked of a system message ("Summarize the text.") has that message in its question.
 
-    So it is if many examples ask in the same words, and most of them have a system message and an answer of their own.
-    What all of them are told alike, but for the day or another number, has no content of one of them.
+    So it is if several examples ask in the same words, and most of them have a system message with words of its own,
+    which are more than a name or the day, and an answer of their own.
     """
     asking: dict[str, list[int]] = defaultdict(list)
     for place, example in enumerate(examples):
@@ -63,14 +64,20 @@ def _with_content(examples: Sequence[Example]) -> list[Example]:
             asking["\n".join(message.content for message in example.question[1:])].append(place)
     result = list(examples)
     for places in asking.values():
-        told = {_without_numbers(examples[place].messages[0].content) for place in places}
+        if len(places) < MIN_SHARED:
+            continue
+        told = _own_words([examples[place].messages[0].content for place in places])
         answers = {normalize(examples[place].ideal) for place in places}
-        if len(places) > MIN_SHARED and 2 * min(len(told), len(answers)) > len(places):
+        if 2 * min(len(told), len(answers)) > len(places):
             for place in places:
                 system, *rest = examples[place].messages
                 result[place] = replace(examples[place], messages=(replace(system, role="user"), *rest))
     return result
 
 
-def _without_numbers(text: str) -> str:
-    return " ".join(word for word in normalize(text).split() if not DIGIT.search(word))
+def _own_words(texts: Sequence[str]) -> set[frozenset[str]]:
+    """The different sets of words that most of the texts lack, without numbers and without sets of a few words."""
+    words = [frozenset(word for word in normalized_words(normalize(text)) if not DIGIT.search(word)) for text in texts]
+    counts = Counter(word for one in words for word in one)
+    own = (frozenset(word for word in one if 2 * counts[word] <= len(texts)) for one in words)
+    return {one for one in own if len(one) >= MIN_OWN}

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gradschool.data.char_grams import char_grams
 from gradschool.data.comparable import bare_question, unnumbered
 from gradschool.data.comparable import comparable_question as _whole
+from gradschool.data.compared import with_content
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
 from gradschool.data.short_texts import MIN_GRAMS, common_grams, numbers_key
@@ -76,8 +77,11 @@ def _byte(text: str) -> int:
 
 
 def common_wording(examples: Sequence[Example]) -> Hashes:
-    """The grams that more than a quarter of the questions have."""
-    return common_grams(list(map(bare_question, examples)))
+    """The grams that more than a quarter of the questions have, and those of questions about their system messages."""
+    texts = list(map(bare_question, examples))
+    told = zip(texts, examples, with_content(examples), strict=True)
+    instructions = {text for text, example, other in told if other is not example}
+    return np.union1d(common_grams(texts), char_grams(sorted(instructions)).flat)
 
 
 def _distinctive(examples: Sequence[Example], texts: Sequence[str], common: Hashes) -> Grams:
