@@ -19,6 +19,7 @@ from gradschool.data.near_duplicates import near_duplicates
         ("Łódź og blåbærsyltetøy, son cœur", "lodz og blabaersyltetoy son coeur"),
         ("KAPININ anahtarı", "kapinin anahtari"),
         ("كتاب يدي إلى المدرسة", "کتاب یدی الی المدرسه"),
+        ("It weighs 1,500g or 2kg", "it weighs 1500 g or 2 kg"),
         ("データ が あります", "データ が あります"),  # another syllable without its mark
         ("กี่ที่นั่ง", "กี่ที่นั่ง"),
     ],

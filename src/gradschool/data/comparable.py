@@ -37,6 +37,12 @@ LETTERS = str.maketrans(
 )
 
 
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")  # "5mg" is "5 mg"
+# Sentences of a message, as far as signs and lines end them.
+SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
+
+
 def plain(text: str) -> str:
     """A text without tags and entities of HTML."""
     if "&" in text:
@@ -45,12 +51,15 @@ def plain(text: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """A normalized text without tags and entities of HTML, and without accents.
+    """A normalized text without tags and entities of HTML, without accents, and with numbers in one form.
 
-    >>> comparable("<p>Où est&nbsp;mon café&#8239;?</p>")
-    'ou est mon cafe'
+    >>> comparable("<p>Où est&nbsp;mon café de 1,500g&#8239;?</p>")
+    'ou est mon cafe de 1500 g'
     """
-    normalized = normalize(plain(text))
+    text = plain(text)
+    if DIGIT.search(text):
+        text = UNIT.sub(" ", THOUSANDS.sub("", text))
+    normalized = normalize(text)
     if normalized.isascii():
         return normalized
     return unicodedata.normalize("NFC", MARKS.sub("", unicodedata.normalize("NFD", normalized))).translate(LETTERS)

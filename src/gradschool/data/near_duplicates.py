@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
-from gradschool.data.comparable import bare_question, comparable_question
+from gradschool.data.comparable import bare_question, comparable_question, question_text
 from gradschool.data.compared import compared
 from gradschool.data.components import Nodes, components
 from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
 from gradschool.data.normalize import normalize
+from gradschool.data.quoting import quoting
 from gradschool.data.reworded import reworded
 from gradschool.data.shingles import (
     BLOCK,
@@ -74,7 +75,12 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     found = index.clusters(texts.__getitem__)
     if threshold == 1 or not texts:
         return found
-    characters = _by_characters(corpus, list(map(bare_question, examples)), Limits.of(threshold))
+    characters = np.concatenate(
+        (
+            _by_characters(corpus, list(map(bare_question, examples)), Limits.of(threshold)),
+            quoting(corpus, list(map(question_text, examples))),
+        )
+    )
     words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
     roots = components(len(texts), np.concatenate((by_words, characters)))

@@ -8,7 +8,6 @@ question without wording of its own, such as "Go on.", the sketch is that of the
 its sketch, but a guess of it can be confirmed.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import char_grams
-from gradschool.data.comparable import bare_question, unnumbered
+from gradschool.data.comparable import SENTENCE, bare_question, unnumbered
 from gradschool.data.comparable import comparable_question as _whole
 from gradschool.data.compared import with_content
 from gradschool.data.normalize import normalize
@@ -31,7 +30,6 @@ BYTES = BITS // 8 + 2  # of a sketch; the last two are those of the answer and o
 ANSWER, NUMBERS = -2, -1
 KIND, EARLIER_KIND = f"minhash-{BITS}-2", f"minhash-{BITS}-1"  # the earlier one has no byte of numbers
 SAME_ANSWER, OTHER_ANSWER = 102, 112  # equal bits from which two questions are nearly the same: a Jaccard of .59, .75
-SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
 MIN_SENTENCE, MAX_SENTENCES = 20, 50  # characters of a sentence that is compared, and sentences of a question
 CHUNK = 1 << 22  # pairs compared at a time
 

@@ -14,15 +14,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.data.power import POWER
 from gradschool.data.proof import VALIDATION_LEVEL, min_test_examples
 from gradschool.errors import DataError
 from gradschool.records import AgainstIncumbent, Difference, Scored, Verdict
 from gradschool.score.dirichlet import chance_at_most
-from gradschool.score.stats import bounds, difference, more_examples, verdict
+from gradschool.score.stats import DRAWS, bounds, difference, lowest_proving, more_examples, verdict
 
 NAME = "incumbent"  # in the table of the ladder
-DRAWS = 100  # simulated tests
 STEP = 0.01  # between the true scores that are tried
 Now: TypeAlias = tuple[str, Sequence[Scored]]  # the name of the incumbent, and its rows
 
@@ -207,21 +205,12 @@ def _needed(
     others = random.random((DRAWS, floor.examples - len(index) if floor else 0))
     right = luck < theirs
 
-    def proves(score: float) -> bool:
-        also = (luck if together else own) < score
-        each = (also.astype(np.float64) - right + 1) / 2
-        halves = (np.bincount(index, weights=one).astype(np.float64) for one in each)
-        held = [chance_at_most((1 - margin) / 2, one, sizes, float(sizes.max())) <= 1 - level for one in halves]
-        if floor:
-            answers = np.concatenate((also, others < score), axis=1)
-            held = [one and floor.is_beaten(rights) for one, rights in zip(held, answers, strict=True)]
-        return sum(held) >= POWER * DRAWS
+    def proves(draw: int, score: float) -> bool:
+        also = (luck if together else own)[draw] < score
+        halves = np.bincount(index, weights=(also.astype(np.float64) - right[draw] + 1) / 2).astype(np.float64)
+        if chance_at_most((1 - margin) / 2, halves, sizes, float(sizes.max())) > 1 - level:
+            return False
+        return floor is None or floor.is_beaten(np.concatenate((also, others[draw] < score)))
 
-    low, high = 0, round((1 - max(0.0, theirs - margin)) / STEP)
     start = max(0.0, theirs - margin)
-    if not proves(1.0):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if proves(min(1.0, start + middle * STEP)) else (middle + 1, high)
-    return min(1.0, start + low * STEP)
+    return lowest_proving(np.minimum(1.0, start + STEP * np.arange(round((1 - start) / STEP) + 1)), proves)
