@@ -161,7 +161,7 @@ def test_a_schema_of_others_that_is_no_json_or_too_deep_is_refused(text: str) ->
         TypeAdapter(Constraint).validate_python({"json_schema": text})
 
 
-@pytest.mark.parametrize("constraint", [Constraint(), Constraint(json_schema="3")])
+@pytest.mark.parametrize("constraint", [Constraint(), Constraint(json_schema="3"), schema_constraint({"$ref": "#"})])
 def test_constraints_that_allow_nothing_are_refused(engine: LocalEngine, constraint: Constraint) -> None:
     with pytest.raises(ModelError, match="cannot be constrained"):
         engine.demand_constraint(constraint)

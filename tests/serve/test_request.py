@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from gradschool.records import Decoding, Message
 from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_N, MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.request import (
+    FORM_TOKENS,
+    MAX_N,
+    MAX_STOP,
+    MAX_STOPS,
+    CompletionRequest,
+    parse_chat,
+    parse_completion,
+)
 
 HELLO = {"role": "user", "content": "Hello"}
 TOOL = {"type": "function", "function": {"name": "clock"}}
@@ -27,6 +36,18 @@ def rejected(**fields: Any) -> HTTPError:
     with pytest.raises(HTTPError) as caught:
         chat(**fields)
     return caught.value
+
+
+@pytest.mark.parametrize("form", [{"response_format": {"type": "json_object"}}, {"tools": [TOOL]}])
+def test_an_answer_in_the_form_of_a_request_is_not_cut_at_the_length_of_the_specialists_own(
+    form: dict[str, Any],
+) -> None:
+    """A label has few tokens; JSON that a client asks for would never be complete."""
+    assert chat().decoding(DEFAULT).max_new_tokens == DEFAULT.max_new_tokens
+    assert chat(**form).decoding(DEFAULT).max_new_tokens == FORM_TOKENS
+    assert chat(**form, max_tokens=9).decoding(DEFAULT).max_new_tokens == 9
+    long = replace(DEFAULT, max_new_tokens=2 * FORM_TOKENS)
+    assert chat(**form).decoding(long).max_new_tokens == 2 * FORM_TOKENS
 
 
 def test_chat_body_is_parsed() -> None:

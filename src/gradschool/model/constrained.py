@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 COMPILED = 32  # constraints that are kept: those of the specialists that a base serves, and of some requests
+NO_ANSWER = "No answer satisfies it."
 MAX_REASON = 400  # characters of an error of llguidance, which may repeat the schema
 
 
@@ -88,6 +89,9 @@ class Constrainer:
             demand_few(constraint.choices)
             matcher = LLMatcher(self._tokenizer, grammar_of(constraint), log_level=0)
             reason = matcher.get_error()
+            if not reason:
+                matcher.compute_bitmask()
+                reason = NO_ANSWER if matcher.is_stopped() else ""  # before anything is written
         except ValueError as error:  # also of a schema that is no object
             reason = str(error)
         if reason:

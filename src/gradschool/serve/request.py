@@ -31,6 +31,7 @@ from gradschool.serve.turns import Turn, question_of
 MAX_STOPS = 16
 MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
 MAX_N = 16  # answers to one request
+FORM_TOKENS = 512  # of an answer in a form that the request asks for, which ends by itself
 NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
@@ -57,9 +58,12 @@ class CompletionRequest:
         seed = self.seed
         if seed is None:
             seed = default.seed if self.temperature is None else secrets.randbits(31)
+        most = default.max_new_tokens
+        if self.constraint or self.tools:  # what is tested is an answer of the specialist, such as a label
+            most = max(most, FORM_TOKENS)
         return replace(
             default,
-            max_new_tokens=default.max_new_tokens if self.max_tokens is None else self.max_tokens,
+            max_new_tokens=most if self.max_tokens is None else self.max_tokens,
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
             seed=seed,
