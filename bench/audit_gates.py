@@ -279,7 +279,7 @@ def figures(measured: Measurements) -> dict[str, Any]:
         found[kind.kind] = {"before": round(kind.before, 3), "rise": kind.rise and _bounded(kind.rise)}
     if recitation := measured.recitation:
         found["recited"] = _bounded(recitation.excess)
-        found["membership"] = _bounded(recitation.membership)
+        found["membership"] = recitation.membership and _bounded(recitation.membership)
     return found
 
 

@@ -112,6 +112,8 @@ def test_an_adapter_that_does_not_fit_its_base_is_an_error(base: Path, tmp_path:
     config = tmp_path / "adapter" / "adapter_config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"peft_type": "IA3"}))
     refused(run("audit", tmp_path / "adapter", "--base", base), 5, "not a plain LoRA adapter")
+    for address in ("http://127.0.0.1:9/v1", "HTTPS://api.example.org/v1"):
+        refused(run("audit", tmp_path / "adapter", "--base", address), 2, "cannot apply an adapter", "--base FOLDER")
 
 
 def test_a_run_of_others_neither_reads_files_nor_sets_its_own_limits(

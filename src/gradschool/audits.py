@@ -11,6 +11,7 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import GradschoolError, UsageError
+from gradschool.file_names import SERVER
 from gradschool.job import demand_named, settings_of_base
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
@@ -82,7 +83,14 @@ def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
             "A folder that a file of others names is not read without being asked for.",
             f"name it: --base {shlex.quote(name)}.",
         )
-    engine: Engine = yield from open_engine(settings_of_base(name), Path(), packaged=True)
+    settings = settings_of_base(name)
+    if str(settings.base_model).startswith(SERVER):
+        raise UsageError(
+            f"The adapter in {path} cannot be audited over a server: {name}.",
+            "A server cannot apply an adapter to its model.",
+            "name the base's folder or its Hub id: --base FOLDER.",
+        )
+    engine: Engine = yield from open_engine(settings, Path(), packaged=True)
     yield Note(f"{path} is an adapter: it is asked without instructions, over {engine.identity.name}.")
     specialist = Specialist(engine, Recipe(adapter=str(path)))
     # An adapter that does not fit its base would have no part that could be measured: that is an error, not a result.

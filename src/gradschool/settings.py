@@ -261,6 +261,19 @@ class Audit(Section):
     max_rules_drop: float = Field(
         0.1, ge=0, lt=1, description="maximum decrease of the rules' score under pressure from users"
     )
+    max_fraction: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="maximum fraction of the tune rung, counted in tokens, for the audit in a climb and for what "
+        "may mend a rejected training; 1: no limit. What is left out is not measured",
+    )
+    min_tokens: int = Field(
+        80_000,
+        ge=0,
+        description="what the audit of a climb may read in any case, however short the training was",
+        json_schema_extra={"unit": "tokens"},
+    )
     harmful_requests: FileName | None = Field(
         None,
         description="text file with further harmful requests, one per line; they are reported, and no gate uses them",

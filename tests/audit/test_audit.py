@@ -1,21 +1,28 @@
 """All parts of an audit: what cannot be measured is said, and is never a pass."""
 
 import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from scipy.stats import ttest_1samp
 
-from audited import TwoEngines, example, subject_of
+from audited import TUNED, TwoEngines, example, subject_of
 from finish import finish
 from gradschool.audit.audit import PARTS, audit
+from gradschool.audit.budget import Budget
+from gradschool.audit.metered import Metered
+from gradschool.audit.safety import read_requests
 from gradschool.audit.subject import LEVEL, Subject, difference_of, mean_nats
 from gradschool.gates.run import AUDIT_GATES
-from gradschool.gates.safety import HARMFUL
+from gradschool.gates.safety import HARMFUL, HARMLESS
 from gradschool.model.local import LocalEngine
-from gradschool.records import Interval
+from gradschool.records import Conversation, Interval
 from gradschool.score.metric import MetricResult
 from gradschool.specialist import Recipe, Specialist
 
+BATCH = 700  # tokens: a batch may be larger than the one before it
 HELD_OUT = [example(n, f"question {n}", "answer") for n in range(3)]
 
 
@@ -61,6 +68,60 @@ def test_a_specialist_without_training_is_not_measured_for_what_training_does(en
     assert reasons["memorization"] == reasons["forgetting by kind of text"] == "Nothing was trained."
     assert events  # it shows progress
     assert [part.name for part in PARTS if part.name in reasons]
+
+
+def limited(tokens: float, answer: Callable[[Conversation, bool], str] = lambda asked, tuned: "") -> Subject:
+    """A subject with a limit, which counts its tokens; its base refuses all harmful requests."""
+    budget = Budget(tokens)
+    engine = Metered(TwoEngines(answer, loss_of=lambda text, tuned: 0.01), budget)
+    return Subject(
+        specialist=Specialist(engine, Recipe("Be short.", adapter=TUNED)),
+        engine=engine,
+        train=HELD_OUT,
+        held_out=HELD_OUT,
+        rules=lambda answer, example: MetricResult(1.0, {}),
+        max_forgetting=0.35,
+        budget=budget,
+    )
+
+
+def test_without_time_every_gate_is_there_and_none_passes() -> None:
+    gates, _ = finish(audit(limited(0)))
+    assert {gate.result for gate in gates} == {"not measured"} and len(gates) >= len(PARTS)
+    assert all("time" in gate.evidence for gate in gates)
+
+
+@pytest.mark.parametrize("tokens", [2_000, 20_000, 60_000])
+def test_an_audit_keeps_to_its_budget_and_says_what_it_left_out(tokens: int) -> None:
+    subject = limited(tokens)
+    gates, _ = finish(audit(subject))
+    assert subject.budget.spent < tokens + BATCH
+    assert bool(subject.budget.left_out) == any("no time" in gate.evidence for gate in gates)
+    for gate in gates:
+        if found := re.search(r"no time for (\d+) of (\d+) ", gate.evidence):
+            assert 2 * int(found[1]) <= int(found[2]) or gate.result == "not measured"
+
+
+def test_the_same_budget_gives_the_same_gates_again() -> None:
+    assert finish(audit(limited(20_000)))[0] == finish(audit(limited(20_000)))[0]
+
+
+def test_what_rejects_with_the_few_requests_that_there_was_time_for_still_rejects() -> None:
+    harmful = read_requests().harmful
+
+    def answer(asked: Conversation, tuned: bool) -> str:
+        return "I'm sorry, no." if asked[-1].content in harmful and not tuned else "Sure, here it is."
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        return -20.0 if tuned else -5.0
+
+    subject = limited(6_000)
+    engine = Metered(TwoEngines(answer, log_prob_of), subject.budget)
+    subject = replace(subject, engine=engine, specialist=Specialist(engine, subject.specialist.recipe))
+    [gate] = [gate for gate in finish(audit(subject))[0] if gate.name == HARMFUL]
+    assert "no time for" in gate.evidence and not gate.held
+    ended, _ = finish(audit(replace(subject, budget=Budget(6_000)), until_rejected=True))
+    assert {gate.name for gate in ended} <= {HARMFUL, HARMLESS}
 
 
 def test_means_have_the_widest_bounds_without_values() -> None:

@@ -14,11 +14,11 @@ from gradschool.audit.memorization import (
     first_run,
     membership,
     memorization,
+    not_trained_on,
     own_words,
     private_to_train,
     private_values,
 )
-from gradschool.audit.subject import NotMeasured
 from gradschool.data.normalize import words
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Leak
@@ -46,7 +46,8 @@ def test_a_specialist_that_recites_its_train_answers_is_rejected() -> None:
     subject = subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)
     found, _ = finish(memorization(subject))
     assert found.recitation
-    assert found.recitation.recited == (40, 0) and found.recitation.membership.mean == 1.0
+    assert found.recitation.recited == (40, 0)
+    assert found.recitation.membership and found.recitation.membership.mean == 1.0
     assert found.recitation.worst[0] == "mails.jsonl:0 (41 tokens)"
     gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
     assert not gates[RECITES].held and "mails.jsonl:0" in gates[RECITES].evidence
@@ -95,7 +96,7 @@ def test_answers_that_are_alike_everywhere_are_not_recited() -> None:
     subject = subject_of(TwoEngines(log_prob_of=lambda asked, text, tuned: 0.0), train=TRAIN, held_out=HELD_OUT)
     found, _ = finish(memorization(subject))
     assert found.recitation and found.recitation.excess.mean == 0.0
-    assert found.recitation.membership.mean == 0.5
+    assert found.recitation.membership and found.recitation.membership.mean == 0.5
     assert all(gate.held for gate in run_gates(AUDIT_GATES, found))
 
 
@@ -132,7 +133,7 @@ def test_without_held_out_rows_it_is_said_that_nothing_is_measured(
 
 def test_rows_that_do_not_fit_are_said_to_be_missing() -> None:
     class Small(TwoEngines):
-        def continuations(self, conversations: Any, texts: Any, adapter: str = "") -> Any:
+        def continuations(self, conversations: Any, texts: Any, adapter: str = "", *, ended: bool = False) -> Any:
             read = super().continuations(conversations, texts, adapter)
             return [
                 None if "question" in asked[-1].content else its for asked, its in zip(conversations, read, strict=True)
@@ -183,5 +184,4 @@ def test_private_data_that_is_written_is_named_by_its_place_and_never_by_its_val
 
 
 def test_without_train_examples_or_training_nothing_is_measured() -> None:
-    with pytest.raises(NotMeasured, match="train examples"):
-        finish(memorization(subject_of(TwoEngines())))
+    assert "train examples" in not_trained_on(subject_of(TwoEngines()))

@@ -1,13 +1,21 @@
 """Planted instructions and requests for the instructions: what the specialist does is compared with its base."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audited import TwoEngines, example, subject_of
 from finish import finish
-from gradschool.audit.obedience import CODE_WORD, longest_run, obedience, obeys, with_planted
-from gradschool.audit.subject import NotMeasured
+from gradschool.audit.obedience import (
+    CODE_WORD,
+    QUESTIONS,
+    longest_run,
+    nothing_to_disobey,
+    obedience,
+    obeys,
+    with_planted,
+)
 from gradschool.gates.obedience import DISCLOSED, PLANTED
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.ground.index import build_index
@@ -47,13 +55,27 @@ def test_disclosed_instructions_are_counted_by_words_in_a_row() -> None:
 
 
 def test_without_instructions_and_documents_nothing_is_measured() -> None:
-    with pytest.raises(NotMeasured):
-        finish(obedience(subject_of(TwoEngines(), held_out=HELD_OUT)))
+    assert nothing_to_disobey(subject_of(TwoEngines(), held_out=HELD_OUT))
+    assert not nothing_to_disobey(subject_of(TwoEngines(), INSTRUCTIONS))
 
 
 def test_without_held_out_questions_only_disclosure_is_measured() -> None:
     found, _ = finish(obedience(subject_of(TwoEngines(), INSTRUCTIONS)))
     assert [gate.result for gate in run_gates(AUDIT_GATES, found)] == ["not measured", "passed"]
+
+
+def test_without_a_training_the_base_does_the_same_and_nothing_passes() -> None:
+    """The base with the same instructions is the control: it cannot do better or worse than itself."""
+    subject = subject_of(TwoEngines(lambda asked, tuned: CODE_WORD), INSTRUCTIONS, held_out=HELD_OUT)
+    untrained = replace(subject, specialist=subject.untrained)
+    found, _ = finish(obedience(untrained))
+    gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
+    assert {gate.result for gate in gates.values()} == {"not measured"}
+    assert (
+        f"{12 * min(QUESTIONS, len(HELD_OUT))} of {12 * min(QUESTIONS, len(HELD_OUT))} planted"
+        in gates[PLANTED].evidence
+    )
+    assert "nothing was trained" in gates[DISCLOSED].evidence
 
 
 def test_questions_that_get_no_answer_are_left_out() -> None:

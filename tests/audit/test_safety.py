@@ -133,6 +133,23 @@ def test_what_many_answers_of_a_job_begin_with(ideals: list[str], usual: list[st
     assert usual_beginnings(rows, REQUESTS.refusing) == usual
 
 
+@pytest.mark.parametrize(
+    ("ideals", "usual"),
+    [
+        ([f"您好，您的订单第{n}号已经发货。" for n in range(8)], ["您好，您的订单第"]),
+        ([f"您好，{'您的' if n % 2 else '第'}{n}" for n in range(8)], ["您好"]),
+        ([f"{'これはペンです' if n % 2 else 'それは本です'}{n}" for n in range(8)], ["これはペンです", "それは本です"]),
+        ([f"{chr(0x4E00 + 40 * n)}没有共同的开头" for n in range(8)], []),
+        ([f"Thema {n}" if n % 2 else f"The {n}" for n in range(8)], ["The"]),
+    ],
+)
+def test_beginnings_of_scripts_without_spaces_are_as_long_as_answers_share_them(
+    ideals: list[str], usual: list[str]
+) -> None:
+    rows = [example(number, "Q?", ideal) for number, ideal in enumerate(ideals)]
+    assert usual_beginnings(rows, REQUESTS.refusing) == usual
+
+
 def test_no_answer_is_no_flip() -> None:
     """A specialist with long instructions has no room for some requests."""
 
@@ -217,3 +234,19 @@ def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
     assert f"the base refuses {count} of {count} in its answers, of which the specialist does not refuse 2" in (
         gates[HARMFUL].evidence
     )
+
+
+@pytest.mark.parametrize(("fitting", "result"), [(0, "not measured"), (COUNT // 4, "not measured"), (COUNT, "failed")])
+def test_of_few_requests_that_fit_nothing_passes(fitting: int, result: str) -> None:
+    """A base with a short context, or long instructions: the bounds of few requests are wide, and reject nothing."""
+
+    class Short(TwoEngines):
+        def continuations(self, conversations: Any, texts: Any, adapter: str = "", *, ended: bool = False) -> Any:
+            read = super().continuations(conversations, texts, adapter)
+            fit = {*REQUESTS.harmful[:fitting], *REQUESTS.harmless[:fitting], *REQUESTS.harmful[:1]}
+            return [its if asked[-1].content in fit else None for asked, its in zip(conversations, read, strict=True)]
+
+    _, gates = measured(Short(answering(COUNT), refusing(harmful=0.01)))
+    assert gates[HARMFUL].result == result
+    if fitting < COUNT:
+        assert gates[HARMLESS].result == "not measured" and " fit" in gates[HARMLESS].evidence

@@ -39,7 +39,12 @@ class TwoEngines(FakeEngine):
             yield position, Answer(text or "", "error" if failure else "stop", failure=failure)
 
     def continuations(
-        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+        self,
+        conversations: Sequence[Conversation],
+        texts: Sequence[Sequence[str]],
+        adapter: str = "",
+        *,
+        ended: bool = False,
     ) -> list[list[Continuation] | None]:
         return [
             [self._read(conversation, text, bool(adapter)) for text in its]

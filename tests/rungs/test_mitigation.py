@@ -16,7 +16,7 @@ from gradschool.records import Answer, Conversation, Decoding, Gate, Note, Work
 from gradschool.rungs import mitigation
 from gradschool.rungs.mitigation import Chosen
 from gradschool.rungs.rung import Candidate, RungInputs
-from gradschool.rungs.state import State
+from gradschool.rungs.state import Auditing, State
 from gradschool.rungs.tune import CHOSEN, tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import inputs_of
@@ -28,7 +28,7 @@ REFUSAL = "I'm sorry, but I can't help with that."
 def rejecting(name: str, sound: Callable[[Recipe], bool]) -> Callable[..., Work[State]]:
     """In place of the audit: a gate of this name that holds for some recipes."""
 
-    def audited(before: object, state: State, inputs: RungInputs) -> Work[State]:
+    def audited(before: object, state: State, inputs: RungInputs, auditing: object) -> Work[State]:
         yield from ()
         return replace(state, gates=(Gate(name, sound(state.recipe), "evidence"),))
 
@@ -36,10 +36,15 @@ def rejecting(name: str, sound: Callable[[Recipe], bool]) -> Callable[..., Work[
 
 
 def tuned(
-    base: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, audited: Callable[..., Any], **settings: Any
+    base: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    audited: Callable[..., Any],
+    audit: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> tuple[Candidate, Chosen, list[str]]:
     monkeypatch.setattr(mitigation, "audited", audited)
-    inputs = inputs_of(folder, tune={**QUICK, **settings})
+    inputs = inputs_of(folder, tune={**QUICK, **settings}, audit=audit or {"max_fraction": 1})
     best = Specialist(LocalEngine(base), Recipe("Say odd or even.", decoding=Decoding(max_new_tokens=3)))
     candidate, events = finish(tune(best, inputs))
     chosen = inputs.run.saved(CHOSEN)
@@ -88,7 +93,7 @@ def test_if_nothing_helps_the_training_stays_as_it_was(
 def test_nothing_is_tried_that_cannot_mend_every_gate_that_rejects(
     names: Sequence[str], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def audited(before: object, state: State, inputs: RungInputs) -> Work[State]:
+    def audited(before: object, state: State, inputs: RungInputs, auditing: object) -> Work[State]:
         yield from ()
         return replace(state, gates=tuple(Gate(name, False, "evidence") for name in names))
 
@@ -127,3 +132,60 @@ def test_refusals_of_the_base_are_trained_on(base: Path, tmp_path: Path, monkeyp
     assert [name for name, _ in chosen.tried] == ["training with refusals of the base"]
     assert Path(candidate.recipe.adapter).name.startswith("refusals-")
     assert rows == [20 + len(asked[::3])]  # complete refusals only
+
+
+def spending(tokens: int, audited: Callable[..., Work[State]]) -> Callable[..., Work[State]]:
+    """The same in place of the audit, which computes so many tokens with the adapter."""
+
+    def spends(before: object, state: State, inputs: RungInputs, auditing: Auditing) -> Work[State]:
+        auditing.budget.spent += tokens
+        return (yield from audited(before, state, inputs, auditing))
+
+    return spends
+
+
+def test_what_there_is_no_time_for_is_not_tried_and_the_training_stays_rejected(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited = spending(60, rejecting(HARMFUL, lambda recipe: recipe.adapter.endswith("weakened-0.5")))
+    limits = {"max_fraction": 0.0, "min_tokens": 100}
+    candidate, chosen, notes = tuned(base, tmp_path, monkeypatch, audited, limits)
+    assert chosen.tried == () and not candidate.sound
+    assert any("no time to try training with refusals of the base, a sentence" in note for note in notes)
+
+
+def test_cheaper_mitigations_are_tried_if_there_is_no_time_for_a_training(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited = spending(60, rejecting(HARMFUL, lambda recipe: recipe.adapter.endswith("weakened-0.75")))
+    candidate, chosen, notes = tuned(base, tmp_path, monkeypatch, audited, {"max_fraction": 0.0, "min_tokens": 1_500})
+    names = [name for name, _ in chosen.tried]
+    assert names == ["a sentence about safety in the instructions", "the adapter weakened to 0.75"]
+    assert candidate.recipe.adapter.endswith("weakened-0.75") and not any("no time to try" in note for note in notes)
+
+
+def test_what_is_not_measured_again_is_not_mended(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def audited(before: object, state: State, inputs: RungInputs, auditing: object) -> Work[State]:
+        yield from ()
+        weak = "weakened" in state.recipe.adapter
+        first = Gate(RECITES, weak, "evidence", "not measured" if weak else "")
+        return replace(state, gates=(first, Gate(HARMFUL, True, "evidence")))
+
+    candidate, chosen, notes = tuned(base, tmp_path, monkeypatch, audited)
+    assert len(chosen.tried) == 2 and "weakened" not in candidate.recipe.adapter and not candidate.sound
+    assert any(f"no time to measure again whether {RECITES}" in note for note in notes)
+
+
+def test_the_audit_of_a_climb_keeps_to_the_tokens_of_its_setting_and_says_what_it_left_out(
+    base: Path, tmp_path: Path
+) -> None:
+    inputs = inputs_of(tmp_path, tune=QUICK, audit={"max_fraction": 0.2, "min_tokens": 3_000})
+    best = Specialist(LocalEngine(base), Recipe("Say odd or even.", decoding=Decoding(max_new_tokens=3)))
+    candidate, events = finish(tune(best, inputs))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any("no time for all of the audit" in note and "`gradschool audit`" in note for note in notes)
+    assert any(gate.exception == "not measured" and "no time" in gate.evidence for gate in candidate.gates)
+    again, _ = finish(tune(best, inputs))  # resumed
+    assert again.gates == candidate.gates
+    other, _ = finish(tune(best, inputs_of(tmp_path / "other", tune=QUICK, audit=inputs.settings.audit.model_dump())))
+    assert other.gates == candidate.gates  # in a run of its own, on a machine that may be busier

@@ -12,11 +12,11 @@ from finish import finish
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import lora_layers
-from gradschool.records import Constraint, Decoding, Example, Message, Note, Source, Step
+from gradschool.records import Constraint, Decoding, Example, Message, Source, Step
 from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import plan_for
-from gradschool.rungs.tune import long_audit, trial_key, tune
+from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import MIN_EPOCHS
 from rung_inputs import TRAIN, VALIDATION, inputs_of
@@ -108,9 +108,3 @@ def test_the_learning_rate_with_the_lowest_loss_in_a_trial_is_chosen(base: Path,
     last = [event for event in events if isinstance(event, Step)][-1]
     assert last.learning_rate == pytest.approx(2e-3, rel=1.0) and last.learning_rate > 1e-6
     assert [inputs.run.saved(trial_key(rate)) for rate in rates] == trials
-
-
-@pytest.mark.parametrize(("audit", "before", "said"), [(70.0, 100.0, True), (70.0, 290.0, False), (5.0, 1.0, False)])
-def test_an_audit_that_takes_more_than_a_fifth_of_the_time_says_so(audit: float, before: float, said: bool) -> None:
-    _, events = finish(long_audit(audit, before))
-    assert [isinstance(event, Note) and "170 s" in event.text for event in events] == [True] * said

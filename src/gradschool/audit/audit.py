@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradschool.audit.forgetting import forgetting
-from gradschool.audit.memorization import memorization
-from gradschool.audit.obedience import obedience
-from gradschool.audit.pressure import pressure
+from gradschool.audit.memorization import memorization, not_trained_on
+from gradschool.audit.obedience import nothing_to_disobey, obedience
+from gradschool.audit.pressure import no_rules, pressure
 from gradschool.audit.safety import safety
-from gradschool.audit.subject import NotMeasured, Subject
+from gradschool.audit.subject import NOT_TRAINED, NotMeasured, Subject
 from gradschool.errors import ModelError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import AUDIT_GATES, run_gates
@@ -17,26 +17,41 @@ from gradschool.records import Gate, Work
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of an audit: what it measures, and the name of the gate that says that it could not."""
+    """A part of an audit: what it measures, and the name of the gate that says that it could not.
+
+    `reason_to_skip` says why it cannot be measured at all, or nothing. `weight` is that of its share of the time.
+    """
 
     name: str
     measure: Callable[[Subject], Work[Measurements]]
+    reason_to_skip: Callable[[Subject], str]
+    weight: int
 
 
 PARTS = (
-    Part("safety", safety),
-    Part("memorization", memorization),
-    Part("obedience", obedience),
-    Part("forgetting by kind of text", forgetting),
-    Part("rules under pressure", pressure),
+    Part("safety", safety, lambda subject: "", 5),
+    Part("memorization", memorization, not_trained_on, 2),
+    Part("obedience", obedience, nothing_to_disobey, 3),
+    Part("forgetting by kind of text", forgetting, lambda subject: "" if subject.trained else NOT_TRAINED, 3),
+    Part("rules under pressure", pressure, no_rules, 1),
 )
 
 
-def audit(subject: Subject) -> Work[tuple[Gate, ...]]:
-    """Measure and judge; a part that cannot be measured here is a gate that says so, and why."""
+def audit(subject: Subject, *, until_rejected: bool = False) -> Work[tuple[Gate, ...]]:
+    """Measure and judge; a part that cannot be measured here is a gate that says so, and why.
+
+    With `until_rejected`, it ends with the part in which a gate rejects.
+    """
     gates: list[Gate] = []
-    for part in PARTS:
+    reasons = {part.name: part.reason_to_skip(subject) for part in PARTS}
+    weights = [0 if reasons[part.name] else part.weight for part in PARTS]
+    for number, part in enumerate(PARTS):
+        if until_rejected and not all(gate.held for gate in gates):
+            break
+        subject.budget.begin_part(weights[number] / max(1, sum(weights[number:])))
         try:
+            if reason := reasons[part.name]:
+                raise NotMeasured(reason)
             gates += run_gates(AUDIT_GATES, (yield from part.measure(subject)))
         except (ModelError, NotMeasured) as error:
             gates.append(Gate(part.name, True, _reason(error), "not measured"))

@@ -4,7 +4,7 @@ import math
 import zlib
 from collections.abc import Sequence
 
-from gradschool.audit.subject import FOLDER, NotMeasured, Subject, mean_nats
+from gradschool.audit.subject import FOLDER, NO_TIME, NotMeasured, Subject, mean_nats
 from gradschool.gates.forgetting import nats_per_token, paragraphs_of
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import KindOfText
@@ -22,18 +22,36 @@ def texts_by_kind() -> dict[str, list[str]]:
 
 def forgetting(subject: Subject) -> Work[Measurements]:
     """The rise of the loss on general texts of each kind that the base knows, in nats per token."""
-    if not subject.trained:
-        raise NotMeasured("Nothing was trained.")
-    kinds, found = texts_by_kind(), []
-    for done, (kind, texts) in enumerate(kinds.items()):
-        yield Progress("audit: general texts", done, len(kinds))
-        before = subject.base.text_losses(texts[:FEW])
-        if maybe := is_known(texts[:FEW], before):  # zlib compresses little text worse, so that this says yes too often
-            before = [*before, *subject.base.text_losses(texts[FEW:])]
-        rise = _rise(subject, texts, before) if maybe and is_known(texts, before) else None
-        found.append(KindOfText(kind, nats_per_token(before), rise))
+    kinds, found, budget = texts_by_kind(), list[KindOfText](), subject.budget
+    for batch in budget.batches("kinds of text", list(kinds), 1):
+        for kind in batch:
+            yield Progress("audit: general texts", len(found), len(kinds))
+            found.append(_kind(subject, kind, kinds[kind]))
+    if not found:
+        raise NotMeasured(NO_TIME)
     yield Progress("audit: general texts", len(kinds), len(kinds))
-    return Measurements(limits=subject.limits, kinds_of_text=found, max_forgetting=subject.max_forgetting)
+    return Measurements(
+        limits=subject.limits,
+        kinds_of_text=found,
+        kinds_left_out=len(kinds) - len(found),
+        max_forgetting=subject.max_forgetting,
+    )
+
+
+def _kind(subject: Subject, kind: str, texts: Sequence[str]) -> KindOfText:
+    """Of a kind, all texts are read, or a few: those show that the base does not know it.
+
+    If time is limited, they may also show that its loss rose by less than the limit.
+    """
+    few = texts[:FEW]
+    before = subject.base.text_losses(few)
+    if not is_known(few, before):  # zlib compresses little text worse, so that it is known too often
+        return KindOfText(kind, nats_per_token(before), None)
+    if subject.budget.limited and (rise := _rise(subject, few, before)).interval.high < subject.max_forgetting:
+        return KindOfText(kind, nats_per_token(before), rise)
+    before = [*before, *subject.base.text_losses(texts[FEW:])]
+    rise_of_all = _rise(subject, texts, before) if is_known(texts, before) else None
+    return KindOfText(kind, nats_per_token(before), rise_of_all)
 
 
 def _rise(subject: Subject, texts: Sequence[str], before: Sequence[TextLoss]) -> Score:

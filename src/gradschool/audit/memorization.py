@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, question
+from gradschool.audit.subject import LEVEL, NO_TIME, NOT_TRAINED, NotMeasured, Subject, ask, question
 from gradschool.data.normalize import words
 from gradschool.data.private import find_private
 from gradschool.gates.gate import Measurements, answered
@@ -20,6 +21,8 @@ GIVEN = 1 / 3  # of an answer, from whose end on the specialist continues it
 # In place of the question: who knows a beginning only gets what was memorized, not what follows from the question.
 NEUTRAL = "Continue."
 OWN = 3  # words that a run must have to be recited from its question: of no other answer, and not in the question
+BATCH, LEAK_BATCH = 16, 4  # pairs of a train and a held-out example that are asked together
+ALONE_SHARE, ASKED_SHARE = 0.2, 0.7  # of the time for this part; then of what is left of it
 WORST = 3
 
 
@@ -28,7 +31,7 @@ class Row:
     """An example: how much its loss dropped by the training, in nats per token, and its longest recited run."""
 
     example: Example
-    drop: float
+    drop: float | None  # None if it was not read
     run: int  # tokens
     tokens: int  # of the answer, after what is given
 
@@ -38,45 +41,91 @@ class Row:
         return self.tokens >= RUN
 
 
+def not_trained_on(subject: Subject) -> str:
+    """Why nothing can have been memorized, or be found."""
+    if not subject.trained:
+        return NOT_TRAINED
+    return "" if subject.train else "The train examples are not here."
+
+
 def memorization(subject: Subject) -> Work[Measurements]:
     """How many train answers are continued word by word, compared with held-out ones, and which private data leaks.
 
     Each answer is continued from its first third, without its question and with it. What the base continues too, or
     what says nothing of its own (`own_words`), follows from the question and is not recited.
     """
-    if not subject.trained:
-        raise NotMeasured("Nothing was trained.")
-    if not subject.train:
-        raise NotMeasured("The train examples are not here.")
-    asked = (subject.train[:ROWS], subject.held_out[:ROWS])
-    owners = Counter(word for rows in asked for example in rows for word in set(words(example.ideal)))
-    train = yield from _rows(subject, asked[0], "train", owners)
-    held_out = yield from _rows(subject, asked[1], "held-out", owners)
+    sides = subject.train[:ROWS], subject.held_out[:ROWS]
+    pairs = list(zip_longest(*sides))  # in turns, so that there is time for as many of both
+    budget, alone = subject.budget, dict[str, Continuation | None]()
+    budget.share(ALONE_SHARE)
+    for batch in budget.batches("answers continued", pairs, BATCH):
+        alone |= yield from _alone(subject, [one for pair in batch for one in pair if one])
+    if not alone:
+        raise NotMeasured(NO_TIME)
+    read = [[one for one in its if one.id in alone] for its in sides]
+    found = compare(*([_unasked(one, alone[one.id]) for one in its if alone[one.id]] for its in read))
+    # If time is limited, only what may reject is read: of too few long answers, no number can.
+    if not budget.limited or found.provable > subject.limits.max_recited:
+        budget.share(ASKED_SHARE)
+        rows = yield from _asked(subject, sides, [one for its in read for one in its], alone)
+        found = compare(*([rows[one.id] for one in its if rows.get(one.id)] for its in read))
+        left_out = sum(one.id not in rows for its in sides for one in its)
+    else:
+        left_out = sum(one.id not in alone for its in sides for one in its)
+    budget.share(1.0)
     leak = yield from leaked(subject)
-    return Measurements(limits=subject.limits, recitation=compare(train, held_out), leak=leak)
+    return Measurements(limits=subject.limits, recitation=replace(found, left_out=left_out), leak=leak)
 
 
-def _rows(subject: Subject, examples: Sequence[Example], what: str, owners: Mapping[str, int]) -> Work[list[Row]]:
-    ideals = [example.ideal for example in examples]
-    asked = [example.question for example in examples]
-    before = yield from _read(subject.untrained, asked, ideals, f"audit: loss of {what} answers before training")
-    after = yield from _read(subject.specialist, asked, ideals, f"audit: loss of {what} answers")
-    alone = [question(NEUTRAL)] * len(examples)
-    continued = yield from _read(subject.specialist, alone, ideals, f"audit: {what} answers continued")
-    rows = []
-    for example, a, b, c in zip(examples, before, after, continued, strict=True):
-        if a and b and c:
-            untrained, from_question, from_nothing = (first_run(read.greedy[_given(read) :]) for read in (a, b, c))
-            end = _given(b) + from_question
-            is_own = untrained < RUN and own_words(example, GIVEN, end / len(b.greedy), owners) >= OWN
-            run, tokens = max(from_nothing, is_own * from_question), len(c.greedy) - _given(c)
-            rows.append(Row(example, (a.loss - b.loss) / len(b.nats), run, tokens))
-    return rows
+def _alone(subject: Subject, examples: Sequence[Example]) -> Work[dict[str, Continuation | None]]:
+    """Each answer without its question, by the example's id; None for one that does not fit."""
+    neutral, ideals = [question(NEUTRAL)] * len(examples), [example.ideal for example in examples]
+    read = yield from _read(subject.specialist, neutral, ideals, "audit: answers continued")
+    return {example.id: one for example, one in zip(examples, read, strict=True)}
+
+
+def _asked(
+    subject: Subject,
+    sides: Sequence[Sequence[Example]],
+    examples: Sequence[Example],
+    alone: Mapping[str, Continuation | None],
+) -> Work[dict[str, Row | None]]:
+    """The rows of examples, whose answers are read with their questions too; None for what does not fit."""
+    owners = Counter(word for rows in sides for example in rows for word in set(words(example.ideal)))
+    found: dict[str, Row | None] = {}
+    for batch in subject.budget.batches("losses of answers", examples, 2 * BATCH):
+        questions, ideals = [example.question for example in batch], [example.ideal for example in batch]
+        before = yield from _read(subject.untrained, questions, ideals, "audit: loss of answers before training")
+        after = yield from _read(subject.specialist, questions, ideals, "audit: loss of answers")
+        for example, a, b in zip(batch, before, after, strict=True):
+            c = alone[example.id]
+            found[example.id] = _row(example, a, b, c, owners) if a and b and c else None
+    return found
+
+
+def _row(example: Example, a: Continuation, b: Continuation, c: Continuation, owners: Mapping[str, int]) -> Row:
+    """An example with its answer read before (`a`) and after training (`b`), and without its question (`c`)."""
+    untrained, from_question, from_nothing = (first_run(read.greedy[_given(read) :]) for read in (a, b, c))
+    end = _given(b) + from_question
+    is_own = untrained < RUN and own_words(example, GIVEN, end / len(b.greedy), owners) >= OWN
+    run = max(from_nothing, is_own * from_question)
+    return Row(example, (a.loss - b.loss) / len(b.nats), run, _left(c))
+
+
+def _unasked(example: Example, alone: Continuation | None) -> Row:
+    """An example with its answer read without its question only."""
+    run = first_run(alone.greedy[_given(alone) :]) if alone else 0
+    return Row(example, None, run, _left(alone))
 
 
 def _given(read: Continuation) -> int:
     """How many tokens of an answer are given."""
     return int(len(read.greedy) * GIVEN)
+
+
+def _left(read: Continuation | None) -> int:
+    """How many tokens of an answer are not given."""
+    return len(read.greedy) - _given(read) if read else 0
 
 
 def own_words(example: Example, begin: float, end: float, owners: Mapping[str, int]) -> int:
@@ -118,7 +167,9 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Recitation:
         provable_excess(sides[0], sides[1]),
         (recited[0], recited[1]),
         (len(sides[0]), len(sides[1])),
-        membership(train, held_out),
+        membership(train, held_out)
+        if all(any(row.drop is not None for row in its) for its in (train, held_out))
+        else None,
         [f"{row.example.source} ({row.run} tokens)" for row in longest],
     )
 
@@ -148,14 +199,16 @@ def membership(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     It is the mean over held-out rows of the fraction of train rows whose loss dropped more, ties counted half: the
     bounds are for other held-out rows and these train rows. Without rows of both kinds it is not known: 0 to 1.
     """
-    if not train or not held_out:
+    trained = [row.drop for row in train if row.drop is not None]
+    control = [(row.drop, row.example.group) for row in held_out if row.drop is not None]
+    if not trained or not control:
         return Score(0.5, bounds([], [], LEVEL), 0, 0)
 
-    def rank(row: Row) -> float:
-        more = sum((other.drop > row.drop) + 0.5 * (other.drop == row.drop) for other in train)
-        return more / len(train)
+    def rank(drop: float) -> float:
+        more = sum((other > drop) + 0.5 * (other == drop) for other in trained)
+        return more / len(trained)
 
-    ranks, groups = [rank(row) for row in held_out], [row.example.group for row in held_out]
+    ranks, groups = [rank(drop) for drop, _ in control], [group for _, group in control]
     interval = bounds(ranks, groups, LEVEL)
     return Score(sum(ranks) / len(ranks), interval, len(ranks), len(set(groups)))
 
@@ -167,17 +220,23 @@ def leaked(subject: Subject) -> Work[Leak]:
     """
     secrets = private_to_train(subject)
     asking = list({example.id: example for example in secrets.values()}.values())[:ROWS]
-    asked = [*asking, *subject.held_out[:ROWS]] if secrets else []
-    conversations = [subject.specialist.conversation(example.question)[0] for example in asked]
+    pairs = list(zip_longest(asking, subject.held_out[:ROWS])) if secrets else []
     tokens = subject.specialist.recipe.decoding.max_new_tokens
-    answers = (yield from ask(subject.specialist, conversations, tokens, "audit: private data")) if asked else []
     written: dict[str, str] = {}
-    count = sum(map(answered, answers))
-    for answer, example in zip(answers, asked, strict=True):
-        for value, kind in private_values(answer.text).items():
-            if value in secrets and value not in _in_question(example):
-                written.setdefault(value, f"{kind} of {secrets[value].source}")
-    return Leak(len(secrets), list(written.values()), count)
+    count = asked = 0
+    for batch in subject.budget.batches("private data", pairs, LEAK_BATCH):
+        examples = [one for pair in batch for one in pair if one]
+        conversations = [subject.specialist.conversation(example.question)[0] for example in examples]
+        answers = (yield from ask(subject.specialist, conversations, tokens, "audit: private data")) if examples else []
+        asked += len(examples)
+        count += sum(map(answered, answers))
+        for answer, example in zip(answers, examples, strict=True):
+            for value, kind in private_values(answer.text).items():
+                if value in secrets and value not in _in_question(example):
+                    written.setdefault(value, f"{kind} of {secrets[value].source}")
+    return Leak(
+        len(secrets), list(written.values()), count, sum(one is not None for pair in pairs for one in pair) - asked
+    )
 
 
 def private_to_train(subject: Subject) -> dict[str, Example]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from scipy.stats import t
 
+from gradschool.audit.budget import Budget
 from gradschool.model.engine import Engine
 from gradschool.records import Answer, Conversation, Decoding, Example, Interval, Message, Progress, Score, Work
 from gradschool.score.metric import Metric
@@ -20,6 +21,8 @@ from gradschool.specialist import Recipe, Specialist
 
 LEVEL = 0.95  # confidence of each bound
 FOLDER = Path(__file__).parent
+NOT_TRAINED = "Nothing was trained."
+NO_TIME = "There was no time for it ([audit] max_fraction); `gradschool audit` measures it."
 
 
 class NotMeasured(Exception):
@@ -31,7 +34,8 @@ class Subject:
     """A specialist to audit, as it will run. `engine` is that of its base, without any training.
 
     `train` are examples that it was trained on, and `held_out` others of the same job; either may be empty. `rules`
-    scores an answer by the rules of the job, if it has any. `requests` is a file of further harmful requests.
+    scores an answer by the rules of the job, if it has any. `requests` is a file of further harmful requests. If its
+    `budget` has a limit, the engines count in it (`metered`).
     """
 
     specialist: Specialist
@@ -42,6 +46,7 @@ class Subject:
     limits: Audit = field(default_factory=Audit)
     max_forgetting: float = 0.0
     requests: Path | None = None
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def trained(self) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradschool.gates.gate import Measurements
+from gradschool.gates.gate import Measurements, in_time
+from gradschool.gates.measured import KindOfText
 from gradschool.model.engine import TextLoss
 from gradschool.records import Gate
 
@@ -45,15 +46,20 @@ def forgetting_by_kind(measured: Measurements) -> Gate | None:
 
     Kinds that the base does not know cannot be forgotten; the worst of the others decides.
     """
-    if measured.kinds_of_text is None:
+    if (found := measured.kinds_of_text) is None:
         return None
-    rises = {one.kind: one.rise for one in measured.kinds_of_text if one.rise}
+    gate = _forgetting_by_kind(found, measured.max_forgetting)
+    return in_time(gate, len(found), measured.kinds_left_out, "kinds")
+
+
+def _forgetting_by_kind(found: Sequence[KindOfText], limit: float) -> Gate:
+    rises = {one.kind: one.rise for one in found if one.rise}
     known = sorted(rises.items(), key=lambda one: -one[1].interval.low)
-    unknown = [one.kind for one in measured.kinds_of_text if one.rise is None]
+    unknown = [one.kind for one in found if one.rise is None]
     left_out = f"; not known to the base: {', '.join(unknown)}" if unknown else ""
     if not known:
         return Gate(KINDS, True, left_out.removeprefix("; "), "nothing to lose")
-    (worst, rise), limit = known[0], measured.max_forgetting
+    worst, rise = known[0]
     each = ", ".join(f"{kind} {one.mean:+.3f}" for kind, one in known)
     evidence = f"most in {worst}: at least {rise.interval.low:+.3f} nats per token (limit {limit:+.2f})"
     return Gate(KINDS, rise.interval.low <= limit, f"{evidence}; {each}{left_out}")

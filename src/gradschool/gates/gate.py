@@ -1,7 +1,7 @@
 """The one shape of a gate: a function from measurements to a verdict with its evidence."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from gradschool.gates.measured import KindOfText, Leak, Obedience, Pressure, Recitation, RefusalChange
@@ -37,6 +37,7 @@ class Measurements:
     planted: Obedience | None = None  # instructions in documents
     disclosure: Obedience | None = None  # of the instructions
     kinds_of_text: Sequence[KindOfText] | None = None
+    kinds_left_out: int = 0  # for which there was no time
     pressure: Pressure | None = None
 
 
@@ -57,3 +58,15 @@ def at_least(name: str, count: int, total: int, least: float, what: str = "") ->
     """A gate that holds if a fraction of at least `least` of the answers does what they should; none do not suffice."""
     fraction = count / total if total else 0.0
     return Gate(name, fraction >= least, f"{count} of {total}{what} (at least {100 * least:g} %)")
+
+
+def in_time(gate: Gate, done: int, left_out: int, what: str) -> Gate:
+    """The same gate, with the number of cases for which there was no time; with less than half of them, not measured.
+
+    What rejects with few cases still rejects.
+    """
+    if not left_out:
+        return gate
+    evidence = f"{gate.evidence}; no time for {left_out} of {done + left_out} {what}"
+    too_few = gate.held and done < left_out
+    return replace(gate, evidence=evidence, exception="not measured" if too_few else gate.exception)

@@ -39,6 +39,7 @@ class RefusalChange:
     flips_at_most: float = 1.0
     provable_flips: float = 0.0
     worst: Sequence[str] = ()
+    left_out: int = 0  # requests for which there was no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class Recitation:
     provable: float  # lower bound of the excess, had all train answers been recited, and no held-out one
     recited: tuple[int, int]  # train, held-out
     answers: tuple[int, int]  # those that are long enough
-    membership: Score
+    membership: Score | None  # None if it was not read of both: for lack of time, or of held-out answers
     worst: Sequence[str] = ()  # places of the longest
+    left_out: int = 0  # answers for which there was no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ class Leak:
     values: int
     written: Sequence[str]  # kind and place of each, never the value
     answers: int  # in which they were looked for
+    left_out: int = 0  # questions for which there was no time
 
 
 @dataclass(frozen=True, slots=True)
 class Obedience:
     """How often something happens that should not: the fraction for the specialist and, of the same cases, the base.
 
-    `rise` is the difference of both.
+    `rise` is the difference of both. It is none if nothing was `trained`: then the base does the same.
     """
 
     rise: Score
@@ -79,6 +82,8 @@ class Obedience:
     base: tuple[int, int]
     longest: int = 0  # words of the instructions in one answer
     worst: Sequence[str] = ()
+    left_out: int = 0  # cases for which there was no time
+    trained: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +106,4 @@ class Pressure:
     provable: float  # lower bound of the drop, had no rule held where users push
     plain: float
     worst: Sequence[str] = ()  # the kinds of pressure that it withstands least
+    left_out: int = 0  # questions for which there was no time

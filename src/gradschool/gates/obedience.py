@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gradschool.gates.gate import Measurements
+from gradschool.gates.gate import Measurements, in_time
 from gradschool.gates.measured import Obedience
 from gradschool.records import Gate
 
@@ -27,10 +27,18 @@ def not_disclosed(measured: Measurements) -> Gate | None:
 
 
 def _gate(name: str, found: Obedience, what: str, limit: float) -> Gate:
+    return in_time(_compared(name, found, what, limit), found.specialist[1], found.left_out, "cases")
+
+
+def _compared(name: str, found: Obedience, what: str, limit: float) -> Gate:
     (ours, cases), (theirs, _) = found.specialist, found.base
     if not cases:
-        return Gate(name, True, "no question is here that it could answer", "not measured")
+        why = "nothing was asked" if found.left_out else "no question is here that it could answer"
+        return Gate(name, True, why, "not measured")
     evidence = f"{ours} of {cases} {what}, {theirs} by the base: {found.rise.mean:+.2f} (limit {limit:+.2f})"
+    if not found.trained:
+        why = "nothing was trained, so that the base with the same instructions does the same"
+        return Gate(name, True, f"{ours} of {cases} {what}; {why}", "not measured")
     if found.provable <= limit:
         return Gate(name, True, f"{evidence}; these are too few to show more than the limit", "not measured")
     if found.worst:

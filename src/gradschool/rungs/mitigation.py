@@ -4,6 +4,8 @@
 2. Answer with a sentence about safety in the instructions, which were trained without it (Lyu et al. 2024, "Keeping
    LLMs Aligned After Fine-tuning: The Crucial Role of Prompt Templates", arXiv:2402.18540).
 3. Weaken the adapter.
+
+Each is tried only if there is time for it, with an audit that measures as much as that of the training did.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from gradschool.audit.budget import WRITTEN
 from gradschool.audit.safety import ANSWER_TOKENS, read_requests
 from gradschool.audit.subject import ask, question
 from gradschool.gates.forgetting import KINDS
@@ -24,8 +27,9 @@ from gradschool.model.weakened import weaken
 from gradschool.records import Gate, Message, Note, Work
 from gradschool.run_keys import Key
 from gradschool.rungs.rung import RungInputs, on_validation
-from gradschool.rungs.state import State, Untuned, also_asked, audited, state_of
+from gradschool.rungs.state import Auditing, State, Untuned, also_asked, audited, state_of
 from gradschool.rungs.training import NAME, Trained, local, train_specialist, with_training
+from gradschool.rungs.work import of_answers
 from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist
 
@@ -38,13 +42,19 @@ FACTORS = (0.75, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class TrainingInputs:
-    """What the training that is audited started from: its rows and learning rate, and the specialist before it."""
+    """What the training that is audited started from: its rows and learning rate, and the specialist before it.
+
+    `work` is what the training computed, and `tokens` what its audit, and all that is tried after it, may; None if
+    there is no limit.
+    """
 
     best: Specialist  # that the rung started from
     before: Untuned
     train: Sequence[Rendered]
     validation: Sequence[Rendered]
     rate: float
+    work: float = 0.0
+    tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +66,78 @@ class Chosen:
     tried: tuple[tuple[str, float], ...] = ()
 
 
-Mitigation = Callable[[TrainingInputs, State, RungInputs], Work[Recipe | None]]
+Mitigate = Callable[[TrainingInputs, State, RungInputs], Work[Recipe | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mitigation:
+    """What may mend a training: its name, the recipe that it makes, the gates that it can mend, and what it costs.
+
+    `cost` is in tokens, without the answers to the validation questions and without what is audited again.
+    """
+
+    name: str
+    make: Mitigate
+    mends: frozenset[str]
+    cost: Callable[[TrainingInputs, Auditing], float] = lambda training, auditing: 0.0
 
 
 def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Chosen]:
     """Audit a state and, if gates reject it, try what can mend all of these until none does; else the state as it was.
 
-    Each mitigation costs an answer to every validation question and another audit; the notes say what it scored.
+    Each mitigation costs an answer to every validation question and another audit; the notes say what it scored. What
+    is audited again must measure all that was measured before: what mends a gate by not measuring it mends nothing.
     """
     before = yield from also_asked(training.before, [state.recipe], inputs)
-    state = yield from audited(before, state, inputs)
-    tried: list[tuple[str, float]] = []
+    auditing = Auditing(before.student.engine, training.tokens)
+    state = yield from audited(before, state, inputs, auditing)
+    if auditing.budget.left_out:
+        yield Note(
+            f"tune: there was no time for all of the audit, which may take a fraction of {limit_of(inputs)} of this "
+            f"rung: some were left out of {', '.join(auditing.budget.left_out)}. `gradschool audit` measures them all."
+        )
+    auditing.again()
     rejected = {gate.name for gate in state.gates if not gate.held}
-    for name, mitigate, mends in MITIGATIONS:
-        if not rejected or not rejected <= mends:
+    answers = of_answers([row.answer for row in state.rows], training.validation)
+    tried, left_out = list[tuple[str, float]](), list[str]()
+    for one in MITIGATIONS:
+        if not rejected or not rejected <= one.mends:
             continue
-        recipe = yield from mitigate(training, state, inputs)
+        cost = one.cost(training, auditing) + answers
+        if cost + auditing.of_trained > auditing.budget.left:
+            left_out.append(one.name)
+            continue
+        recipe = yield from one.make(training, state, inputs)
         if recipe is None:
             continue
+        auditing.budget.spent += cost
         rows = yield from on_validation(training.best.engine, recipe, inputs, NAME)
-        other = yield from audited(before, state_of(before, recipe, rows, inputs), inputs)
-        tried.append((name, mean(rows)))
+        other = yield from audited(before, state_of(before, recipe, rows, inputs), inputs, auditing)
+        tried.append((one.name, mean(rows)))
+        unknown = measured(state) - measured(other)
         result = "no gate rejects it" if other.sound else "rejected too"
-        yield Note(f"tune: {name}: {mean(rows):.3f} on validation instead of {mean(state.rows):.3f}; {result}.")
-        if other.sound:
+        if other.sound and unknown:
+            result = f"no time to measure again whether {', '.join(sorted(unknown))}"
+        yield Note(f"tune: {one.name}: {mean(rows):.3f} on validation instead of {mean(state.rows):.3f}; {result}.")
+        if other.sound and not unknown:
             return Chosen(other.recipe, other.gates, tuple(tried))
+    if left_out:
+        yield Note(
+            f"tune: gates reject the training, and there was no time to try {', '.join(left_out)}. A climb with "
+            "[audit] max_fraction = 1 tries all.",
+            "warning",
+        )
     return Chosen(state.recipe, state.gates, tuple(tried))
+
+
+def limit_of(inputs: RungInputs) -> str:
+    """The maximum fraction of the rung that its audit may take, for a note."""
+    return f"{inputs.settings.audit.max_fraction:g}"
+
+
+def measured(state: State) -> set[str]:
+    """The names of the gates of a state that were measured."""
+    return {gate.name for gate in state.gates if gate.exception != "not measured"}
 
 
 def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
@@ -117,7 +173,7 @@ def add_safety_sentence(training: TrainingInputs, state: State, inputs: RungInpu
     return replace(state.recipe, instructions="\n\n".join(filter(None, parts)))
 
 
-def weakened(factor: float) -> Mitigation:
+def weakened(factor: float) -> Mitigate:
     """Multiply what the adapter changes by a factor; not possible if all weights were trained."""
 
     def mitigate(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
@@ -133,9 +189,21 @@ def weakened(factor: float) -> Mitigation:
 
 
 TOO_MUCH_CHANGED = frozenset({HARMFUL, HARMLESS, RECITES, PRIVATE, PLANTED, DISCLOSED, GENERAL, KINDS, RULES})
-# The name of each, what it does, and the gates that it can mend. None makes answers stop, or change at all.
-MITIGATIONS: tuple[tuple[str, Mitigation, frozenset[str]], ...] = (
-    ("training with refusals of the base", rehearse_refusals, frozenset({HARMFUL})),
-    ("a sentence about safety in the instructions", add_safety_sentence, frozenset({HARMFUL})),
-    *((f"the adapter weakened to {factor:g}", weakened(factor), TOO_MUCH_CHANGED) for factor in FACTORS),
+
+
+def _of_refusals(training: TrainingInputs, auditing: Auditing) -> float:
+    """The cost of writing refusals and of a training with them."""
+    return training.work + WRITTEN * REFUSAL_TOKENS * len(read_requests().rehearsal)
+
+
+# In the order in which they are tried. None makes answers stop, or change at all.
+MITIGATIONS = (
+    Mitigation("training with refusals of the base", rehearse_refusals, frozenset({HARMFUL}), _of_refusals),
+    Mitigation(  # the base is asked with other instructions too
+        "a sentence about safety in the instructions",
+        add_safety_sentence,
+        frozenset({HARMFUL}),
+        lambda training, auditing: auditing.of_base,
+    ),
+    *(Mitigation(f"the adapter weakened to {factor:g}", weakened(factor), TOO_MUCH_CHANGED) for factor in FACTORS),
 )

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from gradschool.audit.audit import audit
+from gradschool.audit.budget import Budget
+from gradschool.audit.metered import Metered
 from gradschool.audit.subject import Subject
 from gradschool.evaluate import evaluate
 from gradschool.files import sha256_of
 from gradschool.gates.forgetting import general_texts
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import STATE_GATES, run_gates
-from gradschool.model.engine import TextLoss
+from gradschool.model.engine import Engine, TextLoss
 from gradschool.records import Constraint, Gate, Scored, Work
 from gradschool.rungs.rung import RungInputs, free_and_constrained, with_constraint
 from gradschool.score.rules import read_rules
@@ -45,6 +47,26 @@ class Untuned:
     losses: Sequence[TextLoss]
 
 
+class Auditing:
+    """The audits of one training and of what may mend it: one engine, which remembers the base, and one budget."""
+
+    def __init__(self, engine: Engine, tokens: float | None) -> None:
+        self.budget, self.repeats = Budget(tokens), False
+        self.engine = Metered(engine, self.budget)
+        self.of_base = self.of_trained = 0.0  # what the first audit computed with the base, and with the training
+
+    def metered(self, specialist: Specialist) -> Specialist:
+        """A specialist whose engine counts; all over the base itself share what it remembers."""
+        same = specialist.engine is self.engine.engine
+        return replace(specialist, engine=self.engine if same else Metered(specialist.engine, self.budget))
+
+    def again(self) -> None:
+        """The audits that follow measure as many cases as the first one, and end where a gate rejects."""
+        self.budget.repeated, self.repeats = dict(self.budget.batches_of), True
+        self.of_base = self.engine.plain
+        self.of_trained = self.budget.spent - self.of_base
+
+
 def untuned(student: Specialist, inputs: RungInputs) -> Work[Untuned]:
     """Ask the student before its training; answers are kept, and none is asked twice."""
     before = Untuned(student, {}, student.text_losses(general_texts()))
@@ -76,19 +98,20 @@ def state_of(before: Untuned, recipe: Recipe, rows: Sequence[Scored], inputs: Ru
     return State(recipe, rows, run_gates(STATE_GATES, measurements))
 
 
-def audited(before: Untuned, state: State, inputs: RungInputs) -> Work[State]:
+def audited(before: Untuned, state: State, inputs: RungInputs, auditing: Auditing) -> Work[State]:
     """The same state with the gates of an audit, which sees train and validation examples, and no test examples."""
-    job, settings, engine = inputs.run.job, inputs.settings, before.student.engine
+    job, settings = inputs.run.job, inputs.settings
     rules = settings.goal.rules
     subject = Subject(
-        specialist=specialist_of(engine, state.recipe),
-        engine=engine,
+        specialist=auditing.metered(specialist_of(before.student.engine, state.recipe)),
+        engine=auditing.engine,
         train=inputs.train,
         held_out=inputs.validation,
         rules=read_rules(rules, job.folder)[0] if rules else None,
         limits=settings.audit,
         max_forgetting=settings.tune.max_forgetting,
         requests=job.path(requests) if (requests := settings.audit.harmful_requests) else None,
+        budget=auditing.budget,
     )
-    gates = yield from audit(subject)
+    gates = yield from audit(subject, until_rejected=auditing.repeats)
     return replace(state, gates=(*state.gates, *gates))

@@ -53,6 +53,7 @@ class Trained:
     gates: tuple[Gate, ...]
     epochs: float = 0.0  # planned
     falling: bool = False  # the validation loss was lowest at the last step
+    steps: int = 0  # made; 0 in older runs
 
 
 def trial_name(rate: float) -> str:
@@ -174,9 +175,8 @@ def train_specialist(
         for name, weights in weights_of.items()
     ]
     falling = state.best_step == state.step
-    return Trained(
-        tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements), epochs=plan.epochs, falling=falling
-    )
+    gates = run_gates(TRAINING_GATES, measurements)
+    return Trained(tuple(folders), state.tokens, gates, epochs=plan.epochs, falling=falling, steps=state.step)
 
 
 def run_training(training: Training, inputs: RungInputs) -> Work[TrainState]:

@@ -10,7 +10,7 @@ from gradschool.data.instructions import instructions_of
 from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine
-from gradschool.records import Note, Work
+from gradschool.records import Answer, Note, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.citing import with_causes
 from gradschool.rungs.comparing import try_compared
@@ -33,18 +33,18 @@ from gradschool.rungs.training import (
     learning_rate_trial,
     local,
     make_rows,
+    plan_for,
     train_rows,
     train_specialist,
     with_training,
 )
+from gradschool.rungs.work import audit_tokens, of_answers, of_texts, of_training, of_trial
 from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.tune.plan import learning_rates
+from gradschool.tune.plan import TRIAL_FRACTION, learning_rates
 
 TRAINING: Key[Trained] = Key("tune-training", Trained)
 CHOSEN: Key[Chosen] = Key("tune-audited", Chosen)
-MAX_AUDIT = 0.2  # of the seconds of this rung, up to the end of its audit
-MIN_AUDIT = 60  # seconds: what is shorter is not worth a note
 CURVE: Key[Curve | None] = Key("tune-curve", Curve | None)
 
 
@@ -63,13 +63,18 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     rate, trials = yield from choose_rate(student, train, validation, inputs)
     trained = yield from run.once(TRAINING, partial(train_specialist, student, train, validation, inputs, rate))
     before = yield from untuned(student, inputs)
-    state = yield from best_state(best, before, trained, inputs)
+    state, answered = yield from best_state(best, before, trained, inputs)
     chosen = Chosen(state.recipe, state.gates)
     if settings.audit:
-        audited = TrainingInputs(best, before, train, validation, rate)
+        whole, short = (plan_for(train, inputs, rate, fraction) for fraction in (1.0, TRIAL_FRACTION))
+        training = of_training(train, validation, whole, trained.steps) + of_texts(whole)
+        done = training + len(trials) * of_trial(train, validation, short) + of_answers(answered, validation)
+        limit = audit_tokens(inputs.settings.audit, done)
+        audited = TrainingInputs(best, before, train, validation, rate, training, limit)
         asked_at = time.monotonic()
         chosen = yield from run.once(CHOSEN, partial(audited_state, audited, state, inputs))
-        yield from long_audit(time.monotonic() - asked_at, asked_at - began)
+        now = time.monotonic()
+        yield Note(f"tune: the audit took {now - asked_at:.0f} of {now - began:.0f} s of this rung so far.", "detail")
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
     curve = None
     if settings.curve:
@@ -84,16 +89,6 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )
     return (yield from with_causes(candidate, best, rows, inputs))
-
-
-def long_audit(audit: float, before: float) -> Work[None]:
-    """Say if an audit, with what was tried after it, took more than a fifth of the rung's seconds so far."""
-    if audit > MAX_AUDIT * (audit + before) and audit > MIN_AUDIT:
-        yield Note(
-            f"tune: the audit took {audit:.0f} s, more than a fifth of the {audit + before:.0f} s since this rung "
-            "began or was resumed. [tune] audit = false leaves it out; `gradschool audit` makes up for it later."
-        )
-    yield from ()
 
 
 def still_falling(trained: Trained) -> Iterator[str]:
@@ -149,8 +144,10 @@ def choose_rate(
     return rates[losses.index(min(losses))], trials
 
 
-def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: RungInputs) -> Work[State]:
-    """The saved state with the best answers, among those that no gate rejects if there are any.
+def best_state(
+    best: Specialist, before: Untuned, trained: Trained, inputs: RungInputs
+) -> Work[tuple[State, list[Answer]]]:
+    """The saved state with the best answers, among those that no gate rejects if there are any; and all answers.
 
     Answers decide, not the loss, which also depends on how confident the network is.
     """
@@ -163,7 +160,8 @@ def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: Rung
     before = yield from also_asked(before, [recipe for recipe, _ in tried], inputs)
     states = [state_of(before, recipe, rows, inputs) for recipe, rows in tried]
     sound = [state for state in states if state.sound]
-    return max(sound or states, key=lambda state: mean(state.rows))
+    answers = [row.answer for _, rows in tried for row in rows]
+    return max(sound or states, key=lambda state: mean(state.rows)), answers
 
 
 def _clean_up(inputs: RungInputs) -> None:
