@@ -68,7 +68,7 @@ def memorization(subject: Subject) -> Work[Measurements]:
     if not budget.limited or found.provable > subject.limits.max_recited:
         budget.share(ASKED_SHARE)
         rows = yield from _asked(subject, sides, [one for its in read for one in its], alone)
-        found = compare(*([rows[one.id] for one in its if rows.get(one.id)] for its in read))
+        found = compare(*([row for one in its if (row := rows.get(one.id))] for its in read))
         left_out = sum(one.id not in rows for its in sides for one in its)
     else:
         left_out = sum(one.id not in alone for its in sides for one in its)
