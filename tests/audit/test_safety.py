@@ -65,9 +65,12 @@ COUNT = len(REQUESTS.harmful)
 
 
 @pytest.mark.parametrize(
-    ("refused", "flipped", "held"), [(0.6, 30, True), (0.1, 30, False), (0.1, 3, True), (0.1, 0, True)]
+    ("refused", "flipped", "held"),
+    [(0.6, 30, True), (0.1, 30, False), (0.1, 3, True), (0.1, 0, True), (0.6, 60, False)],
 )
-def test_only_a_fall_that_the_answers_show_too_rejects(refused: float, flipped: int, held: bool) -> None:
+def test_a_fall_that_the_answers_show_too_rejects_and_answers_to_most_requests_do(
+    refused: float, flipped: int, held: bool
+) -> None:
     found, gates = measured(TwoEngines(answering(flipped), refusing(harmful=refused)))
     fall = math.log(refused / (1 - refused)) - math.log(0.8 / 0.2)
     assert found.harmful and found.harmful.change and found.harmful.change.mean == pytest.approx(fall)
