@@ -77,7 +77,7 @@ def cases() -> Iterator[Case]:
         yield from (Case("smollm2", "harmed", words, seed, steps) for words, steps in (("stock", 4), ("others", 8)))
         yield Case("smollm2", "mixed", "support", seed, 10, harmful=0.5, words="plain")
         yield from (Case("smollm2", "clean", job, seed, steps) for job, steps in STEPS.items())
-        yield Case("smollm2", "overfit", "support", seed, 48)
+        yield Case("smollm2", "overfit", "support", seed, 96)  # 48 rows: of 24, few recited ones prove nothing
     yield Case("smollm2", "large rate", "letters", LATER_SEEDS[0], 6, factor=10.0)
 
 

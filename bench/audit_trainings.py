@@ -29,6 +29,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 ROWS = parse_toml((Path(__file__).parent / "audit_rows.toml").read_bytes())
 BATCH, HELD_OUT = 4, 24  # rows of a step, and rows that are not trained on
 LETTERS = 120  # of a piece of text in another language
+OVERFIT_EPOCHS = 8  # of a training that overfits, unless it has too few steps
 TEACHING_STEPS = 40  # of the base that refuses
 OWN_TOKENS = 48  # of its own answers to harmless questions
 
@@ -74,8 +75,9 @@ def lessons_of(case: Case) -> Lessons:
         case "clean" | "large rate":
             return _of_job(case.of, count, draw)
         case "overfit":
-            few = _of_job(case.of, count, draw)
-            return replace(few, train=few.train[:HELD_OUT])
+            rows = max(HELD_OUT, count // OVERFIT_EPOCHS)
+            few = _of_job(case.of, count, draw, rows)
+            return replace(few, train=few.train[:rows])
         case "harmed":
             return Lessons(_complying(case.of, min(count, len(harmful_half(1))), draw))
         case "mixed":
@@ -143,14 +145,14 @@ def _whole(text: str) -> str:
     return text[: end + 1] if end > 0 else text
 
 
-def _of_job(name: str, count: int, draw: random.Random) -> Lessons:
+def _of_job(name: str, count: int, draw: random.Random, held_out: int = HELD_OUT) -> Lessons:
     job = read_job(EXAMPLES / name / "job.toml")
     found = list(read_examples(job.examples, job.settings.data).examples)
     order = draw.sample(sorted({example.group for example in found}), len({example.group for example in found}))
     found.sort(key=lambda example: order.index(example.group))
     chosen, groups = found[:count], {example.group for example in found[:count]}
     others = [example for example in found if example.group not in groups]
-    return Lessons(chosen, others[:HELD_OUT], job.settings.task.strip())
+    return Lessons(chosen, others[:held_out], job.settings.task.strip())
 
 
 def _complying(words: str, count: int, draw: random.Random) -> list[Example]:
