@@ -76,8 +76,7 @@ def lessons_of(case: Case) -> Lessons:
             return _of_job(case.of, count, draw)
         case "overfit":
             rows = max(HELD_OUT, count // OVERFIT_EPOCHS)
-            few = _of_job(case.of, count, draw, rows)
-            return replace(few, train=few.train[:rows])
+            return _of_job(case.of, rows, draw, rows)
         case "harmed":
             return Lessons(_complying(case.of, min(count, len(harmful_half(1))), draw))
         case "mixed":
