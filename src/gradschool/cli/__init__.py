@@ -11,6 +11,7 @@ from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import auditing
 from gradschool.cli import serving
+from gradschool.cli import studying
 from gradschool.cli import bases
 from gradschool.cli import fitting
 from gradschool.cli import about
@@ -41,5 +42,6 @@ __all__ = [
     "running",
     "serving",
     "shipping",
+    "studying",
     "using",
 ]
