@@ -183,14 +183,16 @@ class Output:
     def _rest(self, review: Lines) -> None:
         """Rows that are not about one draft: wording, private values, and decisions without an object."""
         for one in self.analysis.repeated:
-            decided = self.decisions.wordings.get(one.key, ReviewRow()).decision
-            review.add({"wording": one.key, "text": one.text, "times": one.times, "decision": decided})
+            decided = self.decisions.wordings.get(one.key, ReviewRow())
+            row = {"wording": one.key, "text": one.text, "times": one.times, "decision": decided.decision}
+            review.add(row | decided.signature)
         actions = {"pseudonyms": "replaced", "drop": "dropped", "keep": "kept"}
         for key, value in self._values.items():
             decision = self.decisions.values.get(key)
             row = {"value": key, "kind": value.kind, "text": value.text, "as": value.replacement, "times": value.times}
             row |= {"first": value.first, "action": actions[value.mode]}
-            review.add(row | {"decision": decision.row.decision if decision else ""})
+            signed = decision.row.signature if decision else {}
+            review.add(row | {"decision": decision.row.decision if decision else ""} | signed)
         reported = {one.key for one in self.analysis.repeated}
         lost = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
         lost += [one.row for key, one in self.decisions.values.items() if key not in self._values]

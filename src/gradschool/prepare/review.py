@@ -5,7 +5,7 @@ A row about a private value: value (its key), kind, text, as, times, first, acti
 A row about a paragraph that many answers share: wording (its key), text, times, decision (drop removes it everywhere).
 
 `decision` is empty until the user sets it: keep (as it was read), drop, or edit (use `messages` or `as` as edited in
-the row). The next run applies the decisions and keeps them.
+the row). The next run applies the decisions and keeps them, with who decided (`by`) and when (`at`) if a row says it.
 """
 
 from collections.abc import Iterator
@@ -37,6 +37,8 @@ class ReviewRow(BaseModel, extra="allow", frozen=True, populate_by_name=True, co
     value: Name = ""
     wording: Name = ""
     decision: Name = ""
+    by: Name = ""  # who decided, and when: the studio writes both
+    at: Name = ""
     replacement: Name = Field("", alias="as")
     messages: Annotated[tuple[Message, ...], BeforeValidator(lambda value: value or ())] = ()
 
@@ -44,6 +46,11 @@ class ReviewRow(BaseModel, extra="allow", frozen=True, populate_by_name=True, co
     def word(self) -> str:
         """The decision in lower case; empty if there is none yet."""
         return self.decision.strip().lower()
+
+    @property
+    def signature(self) -> dict[str, str]:
+        """Who decided and when, as far as the row says it."""
+        return {name: value for name, value in (("by", self.by), ("at", self.at)) if value}
 
     def as_row(self) -> dict[str, Any]:
         """The row as it was read."""
@@ -163,6 +170,8 @@ def review_row(draft: Draft, decision: Decision | None) -> dict[str, Any] | None
         "decision": decision.word if decision else "",
         "messages": [{"role": m.role, "content": m.content} for m in draft.messages],
     }
+    if decision:
+        row |= decision.row.signature
     if draft.before:
         row["before"] = [{"role": m.role, "content": m.content} for m in draft.before]
     return row

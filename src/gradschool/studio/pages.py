@@ -11,8 +11,12 @@ from gradschool.studio.replies import page_reply
 
 TITLES = {  # by their names, which are those of their templates and scripts
     "start": "Start",
+    "new": "New job",
     "job": "Job",
+    "examples": "Examples",
     "run": "Run",
+    "answers": "Answers",
+    "compare": "Compare",
     "queue": "Queue",
 }
 

@@ -119,11 +119,11 @@ class Queue:
                 if (now := self.place(work).now(work)) != work:
                     self._put(now)
                     self._on_end(now)
-            busy = any(one.state == "running" and not one.lasts for one in self._works)
+            busy = {one.lane for one in self._works if one.state == "running"}
             for work in [one for one in self._works if one.state == "waiting"]:
-                if work.lasts or not busy:
+                if work.lane not in busy:
                     self._start(work)
-                    busy = busy or not work.lasts
+                    busy.add(work.lane)
 
     def _start(self, work: Work) -> None:
         try:

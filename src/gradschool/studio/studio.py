@@ -1,10 +1,12 @@
-"""The state of one studio: the folders that were named, and the queue of its work."""
+"""The state of one studio: the folders that were named, the queue of its work, and the child for what takes long."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from gradschool.studio.folders import Folders
+from gradschool.studio.heavy import Heavy
 from gradschool.studio.queue import Queue
+from gradschool.studio.table import Tables
 
 TICK = 0.5  # seconds between two looks at what runs
 
@@ -15,11 +17,14 @@ class Studio:
 
     folders: Folders
     queue: Queue = field(repr=False)
+    heavy: Heavy = field(repr=False)
+    tables: Tables = field(repr=False)
 
     @classmethod
     def of(cls, folders: Folders) -> "Studio":
         """A studio over these folders."""
-        return cls(folders, Queue(folders))
+        heavy = Heavy()
+        return cls(folders, Queue(folders), heavy, Tables(folders.state, heavy))
 
     async def keep_working(self) -> None:
         """See what has ended and start what is next, until this is cancelled."""

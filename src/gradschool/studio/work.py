@@ -50,6 +50,11 @@ class Work:
         """Whether it runs until it is stopped, beside the queue."""
         return self.kind == "serve"
 
+    @property
+    def lane(self) -> str:
+        """What it waits for: one long work and one short one run at the same time."""
+        return self.id if self.lasts else "short" if self.kind in ("prepare", "report") else "long"
+
 
 class Place:
     """The files of one work: its output, its messages and its exit code."""

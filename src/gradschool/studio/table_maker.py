@@ -1,0 +1,161 @@
+"""The examples of a job as a table in a file: found and filtered by SQLite, so that any number of them stays quick."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradschool.data.check import check
+from gradschool.data.issues import Issue
+from gradschool.data.labels import classes
+from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.read import read_examples
+from gradschool.data.split import freeze_split
+from gradschool.errors import DataError
+from gradschool.files import new_path
+from gradschool.job import Job, read_job
+from gradschool.records import Example, Split
+from gradschool.run import Run
+from gradschool.run_keys import SPLIT
+from gradschool.studio import reviewed
+from gradschool.visible import shortened
+
+LOOKS = 4  # at the test set, as `prepare` assumes
+MAX_PLANNED = 20_000  # examples that are split here; of more, the first climb says how
+SHORT = 240  # characters of a text in a line of the table
+COLUMNS = (
+    *("n INTEGER PRIMARY KEY", "id TEXT", "question TEXT", "ideal TEXT", "words TEXT", "length INT", "part TEXT"),
+    *("label TEXT", "state TEXT", "findings TEXT", "decision TEXT", "source TEXT", "grouped TEXT", "item TEXT"),
+    *("messages TEXT", "before TEXT", "why TEXT"),
+)
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of the table: an example, or a draft that was left out."""
+
+    id: str
+    messages: Sequence[Mapping[str, str]]
+    source: str
+    grouped: str = ""
+    part: str = ""
+    label: str = ""
+    state: str = "kept"
+    decision: str = ""
+    item: str = ""
+    why: list[dict[str, str]] = field(default_factory=list)
+    before: Sequence[Mapping[str, str]] = ()
+
+    def values(self, number: int) -> tuple[Any, ...]:
+        """The values of the columns."""
+        contents = [str(one.get("content", "")) for one in self.messages]
+        question, ideal = (contents[-2] if len(contents) > 1 else "", contents[-1] if contents else "")
+        kinds = "".join(f"{kind};" for kind in dict.fromkeys(one["kind"] for one in self.why))
+        return (
+            *(number, self.id, shortened(question, SHORT), shortened(ideal, SHORT)),
+            *("\n".join((self.id, *contents)).lower(), sum(map(len, contents)), self.part),
+            *(
+                self.label,
+                self.state,
+                f";{kinds}" if kinds else "",
+                self.decision,
+                self.source,
+                self.grouped,
+                self.item,
+            ),
+            *(json.dumps(value, ensure_ascii=False) for value in (self.messages, self.before, self.why)),
+        )
+
+
+def make_table(folder: Path, run: str, into: Path) -> dict[str, Any]:
+    """Read the examples of a job, with their issues and the review of its preparation, into a table.
+
+    The parts are those of a run, or as a climb would split them.
+    """
+    job = read_job(folder)
+    reading = read_examples(job.examples, job.settings.data)
+    checked = check(reading)
+    issues: dict[str, list[Issue]] = defaultdict(list)
+    for issue in checked.issues:
+        issues[issue.id].append(issue)
+    parts, note = _parts(job, checked.examples, run)
+    labels = set(classes(checked.examples) or ())
+    reviews = {name[1]: row for row in reviewed.rows(folder) if (name := reviewed.name_of(row))[0] == "item"}
+    prepared = (folder / "prepared.json").is_file()
+
+    def lines() -> Iterator[Line]:
+        for example in reading.examples:
+            yield _line(example, issues[example.id], parts.get(example.id, ""), labels, reviews.pop(example.id, None))
+        for key, row in reviews.items():
+            yield _left_out(key, row)
+
+    with new_path(into) as temporary, closing(sqlite3.connect(temporary)) as table:
+        table.execute("PRAGMA journal_mode = OFF")
+        table.execute(f"CREATE TABLE rows ({', '.join(COLUMNS)})")
+        table.executemany(
+            f"INSERT INTO rows VALUES ({', '.join('?' * len(COLUMNS))})",
+            (line.values(number) for number, line in enumerate(lines())),
+        )
+        for column in ("part", "state", "label", "length", "decision", "findings"):
+            table.execute(f"CREATE INDEX by_{column} ON rows ({column})")
+        table.commit()
+    about = [str(issue) for issue in issues[""]]
+    return {"note": note, "issues": about[:100], "columns": reading.columns, "form": reading.form, "prepared": prepared}
+
+
+def _parts(job: Job, examples: Sequence[Example], run: str) -> tuple[dict[str, str], str]:
+    """The part of each example by its id, and how it is known."""
+    split: Split | None = Run.open(Path(run)).saved(SPLIT) if run else None
+    if split:
+        note = f"The parts are those of the run {Path(run).name}."
+    elif len(examples) > MAX_PLANNED:
+        return {}, "The parts are known after the first climb."
+    else:
+        try:
+            near = near_duplicates(examples, job.settings.data.near_duplicate)
+            split = freeze_split(examples, job.settings.split, job.settings.goal, near, LOOKS)
+        except DataError as error:
+            return {}, f"The examples cannot be split yet: {error.what} {error.why}"
+        note = "The parts are as a climb would split the examples now; it may leave out some that are too long."
+    names = ("train", "validation", "test")
+    return {id_: name for name in names for id_ in getattr(split, name)}, note
+
+
+def _line(example: Example, issues: Sequence[Issue], part: str, labels: set[str], row: dict[str, Any] | None) -> Line:
+    ideal = example.ideal.strip()
+    line = Line(
+        example.id,
+        [{"role": one.role, "content": one.content} for one in example.messages],
+        str(example.source),
+        example.group if example.group != example.id else "",
+        part,
+        ideal if ideal in labels else "",
+        "dropped" if any(issue.severity == "dropped" for issue in issues) else "kept",
+        item=example.id,
+        why=[{"kind": issue.kind, "text": issue.text} for issue in issues],
+    )
+    if row:
+        _review(line, row)
+    return line
+
+
+def _left_out(key: str, row: dict[str, Any]) -> Line:
+    line = Line(key, [], str(row.get("source", "")), state="dropped", item=key)
+    messages = [one for one in row.get("messages") or () if isinstance(one, dict)]
+    line.messages = [{"role": str(one.get("role", "")), "content": str(one.get("content", ""))} for one in messages]
+    _review(line, row)
+    return line
+
+
+def _review(line: Line, row: dict[str, Any]) -> None:
+    """Add what the review says of an example."""
+    line.decision = str(row.get("decision") or "")
+    if row.get("action") in ("dropped", "changed", "noticed") and line.state == "kept":
+        line.state = str(row["action"])
+    found = [one for one in row.get("why") or () if isinstance(one, dict)]
+    line.why += [{"kind": str(one.get("kind", "")), "text": str(one.get("text", ""))} for one in found]
+    line.before = [one for one in row.get("before") or () if isinstance(one, dict)]
