@@ -33,6 +33,7 @@ def answer_requests(
         try:
             for reply in answer(request, content):
                 replies.write(json.dumps(reply) + "\n")
+                replies.flush()  # whoever asked may show each as it comes
         except refusal as reason:
             cause, why = "memory" if isinstance(reason.__cause__, MemoryError) else "refused", str(reason)
         except MemoryError:

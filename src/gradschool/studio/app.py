@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gradschool.errors import GradschoolError
-from gradschool.studio import climbs, examples, pages, preparing, results, start, uploads
+from gradschool.studio import climbs, examples, pages, preparing, results, shipping, start, talk, uploads
 from gradschool.studio.guard import Guard
 from gradschool.studio.replies import NotFound, error_reply
 from gradschool.studio.studio import Studio
@@ -34,7 +34,7 @@ def make_app(studio: Studio, token: str, port: int) -> Starlette:
         with contextlib.suppress(asyncio.CancelledError):
             await working
 
-    areas = (pages, start, climbs, results, uploads, preparing, examples)
+    areas = (pages, start, climbs, results, uploads, preparing, examples, talk, shipping)
     routes: list[BaseRoute] = [route for area in areas for route in area.ROUTES]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC)), Route("/{rest:path}", _missing)],

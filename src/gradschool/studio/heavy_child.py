@@ -79,7 +79,6 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def compare(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Two runs: their scores, the paired difference, and what differs in settings, data and answers."""
     from gradschool.package.manifest import EVIDENCE, TEST_FILE
-    from gradschool.package.verdicts import bounds
     from gradschool.run import PACKED, Run
     from gradschool.run_keys import INPUTS, SPLIT
     from gradschool.runs import compare_runs
@@ -103,7 +102,6 @@ def compare(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "doubts": [found.first.doubt, found.second.doubt],
         "states": [found.first.state, found.second.state],
         "difference": asdict(found.difference) if found.difference else None,
-        "bounds": bounds(found.difference.interval, signed=True) if found.difference else "",
         "settings": {path: list(values) for path, values in found.settings.items()},
         "parts": parts,
         "inputs": sorted(

@@ -17,6 +17,8 @@ TITLES = {  # by their names, which are those of their templates and scripts
     "run": "Run",
     "answers": "Answers",
     "compare": "Compare",
+    "talk": "Talk",
+    "ship": "Ship",
     "queue": "Queue",
 }
 

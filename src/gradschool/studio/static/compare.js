@@ -31,11 +31,13 @@ function draw() {
   });
 }
 
-function verdict({ runs, states, doubts, difference, bounds }) {
+const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+
+function verdict({ runs, states, doubts, difference }) {
   const sure = difference && (difference.interval.low > 0 || difference.interval.high < 0);
   return h("section", h("h2", "Score"),
     table("The two runs", ["Run", "State", "Rung", ["Score", "n"], ["Bounds", "n"]], runs.map((run, i) => h("tr", h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", badge(states[i]), doubts[i] && h("small", doubts[i])), h("td", run.rung), h("td", { class: "n" }, score(run.score)), h("td", { class: "n" }, run.low === null ? "" : `${score(run.low)} to ${score(run.high)}`)))),
-    difference ? h("p", "The second is ", h("b", `${(-difference.mean >= 0 ? "+" : "−") + Math.abs(difference.mean).toFixed(3)}`), ` against the first on the same test examples (first minus second: ${bounds}). `, sure ? "The difference is proven: its bounds exclude 0." : "The difference is not proven: its bounds include 0.")
+    difference ? h("p", "On the same test examples, the second scores ", h("b", signed(-difference.mean)), ` against the first, bounds ${signed(-difference.interval.high)} to ${signed(-difference.interval.low)}. `, sure ? "The difference is proven: its bounds exclude 0." : "The difference is not proven: its bounds include 0.")
       : h("p", { class: "note" }, "Their scores cannot be compared: they are not finished, or the test examples or the metric differ."));
 }
 

@@ -39,7 +39,7 @@ function filters() {
     select("part", "Part", counted("part")), select("state", "State", counted("state")), select("finding", "Finding", counted("findings")),
     facets.label.length > 0 && select("label", "Label", counted("label")),
     select("decision", "Decision", [["none", "none yet"], ...counted("decision")]),
-    h("div", { class: "pairfield" }, labelled("Length from", input("min", "number")), labelled("to", input("max", "number"))),
+    h("div", { class: "pairfield" }, labelled("Shortest", input("min", "number")), labelled("Longest", input("max", "number"))),
     labelled("Order", h("select", { id: "f-sort", onchange: (event) => set("sort", event.target.value) }, [["", "as in the file"], ["shortest", "shortest first"], ["longest", "longest first"]].map(([value, words]) => h("option", { value, selected: value === chosen.sort }, words)))),
     facets.runs.length > 0 && labelled("Parts of", h("select", { onchange: (event) => { chosen.run = event.target.value; load(); } }, h("option", { value: "" }, "a climb now"), facets.runs.map((run) => h("option", { value: run, selected: run === chosen.run }, run.split("/").at(-1))))));
 }

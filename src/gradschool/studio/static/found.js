@@ -19,10 +19,15 @@ export function found(box, now, id, again, back) {
         action("Make the job", async () => { const { path } = await post("preview/create", { id }); location.assign(link("job", { path })); }, { class: "main", id: "create" }),
         h("a", { class: "button", href: back }, "Back to the files"), h("span", { class: "soft" }, "Until you make it, nothing is in your folder."))),
     privateData(now, id, again),
-    h("section", h("h2", "Examples"), now.examples.map(example)),
-    now.dropped.length > 0 && h("section", h("h2", "Left out"), h("p", { class: "soft" }, "The first ones. In the job, you can keep or correct each."), now.dropped.map(example)),
-    now.changed.length > 0 && h("section", h("h2", "Changed or noticed"), now.changed.map(example)),
+    h("section", h("h2", "Examples"), folded(now.examples)),
+    now.dropped.length > 0 && h("section", h("h2", "Left out"), h("p", { class: "soft" }, "The first ones. In the job, you can keep or correct each."), folded(now.dropped)),
+    now.changed.length > 0 && h("section", h("h2", "Changed or noticed"), folded(now.changed, 3)),
     h("section", h("h2", "Files"), h("details", h("summary", "job.toml, as it will be"), h("pre", { class: "log", tabindex: "0" }, now.job_file)), h("details", h("summary", "The report"), h("pre", { class: "log", tabindex: "0" }, now.report))));
+}
+
+function folded(examples, most = 6) {
+  const rest = examples.slice(most);
+  return [examples.slice(0, most).map(example), rest.length > 0 && h("details", h("summary", `${rest.length} more`), rest.map(example))];
 }
 
 function example(one) {

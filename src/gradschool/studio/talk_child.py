@@ -1,0 +1,96 @@
+"""The child process that answers in a talk: a specialist next to its base, which share the weights.
+
+See `talk.py` for the other side, and `bounded_child.py` for the protocol.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gradschool.bounded_child import answer_requests
+from gradschool.errors import GradschoolError, reason_of
+from gradschool.records import Conversation, Message, Passage
+
+_opened: dict[str, Mapping[str, Any]] = {}  # the last specialist with its base: opening one takes seconds
+
+
+class Refused(Exception):
+    """What nobody raises: errors are replies."""
+
+
+def answer(request: dict[str, Any], content: bytes) -> Iterator[dict[str, Any]]:
+    """The answers of all who are asked, as they are generated."""
+    try:
+        speakers = yield from _speakers(Path(request["specialist"]))
+        conversations = request["conversations"]
+        for who in request["speakers"]:
+            asked = tuple(Message(one["role"], one["content"]) for one in conversations[who])
+            yield from _said(who, speakers[who], asked)
+    except GradschoolError as error:
+        yield {"error": {"what": error.what, "why": error.why, "fix": error.fix}}
+    except OSError as error:
+        yield {"error": {"what": "A file cannot be used.", "why": reason_of(error), "fix": "check that it is there."}}
+
+
+def _speakers(folder: Path) -> Generator[dict[str, Any], None, Mapping[str, Any]]:
+    """Open a specialist and its base; yields what is being done, and returns both by name."""
+    from gradschool.package.bundle import open_specialist
+    from gradschool.records import Note, Progress
+    from gradschool.specialist import Recipe, Specialist
+
+    key = f"{folder} {folder.stat().st_mtime_ns}"
+    if key not in _opened:
+        _opened.clear()
+        opening = open_specialist(folder)
+        while True:
+            try:
+                event = next(opening)
+            except StopIteration as end:
+                opened = end.value
+                break
+            if isinstance(event, Note):
+                yield {"doing": event.text}
+            elif isinstance(event, Progress):
+                yield {"doing": event.what}
+        free = replace(opened.recipe.decoding, constraint=None)
+        _opened[key] = {"specialist": opened, "base": Specialist(opened.engine, Recipe(decoding=free))}
+    return _opened[key]
+
+
+def _said(who: str, speaker: Any, asked: Conversation) -> Iterator[dict[str, Any]]:
+    """The parts of an answer, then the whole of it with its passages."""
+    from gradschool.ground.cite import cited
+    from gradschool.records import Answer
+
+    began = time.monotonic()
+    yield {"who": who, "begins": True}
+    passages: tuple[Passage, ...] = ()
+    if speaker.recipe.abstention is not None:
+        [(_, whole)] = speaker.answer([asked])
+    else:
+        conversation, passages = speaker.conversation(asked)
+        text = ""
+        for part in speaker.engine.stream(conversation, speaker.recipe.decoding, speaker.recipe.adapter):
+            text += part
+            yield {"who": who, "part": part}
+        whole = cited(Answer(text), passages) if speaker.recipe.passages else Answer(text)
+    if whole.failure is not None:
+        reason = f"{whole.failure.kind}: {whole.failure.reason}"
+        yield {"error": {"what": "There is no answer.", "why": reason, "fix": "begin a new talk, or ask again."}}
+        return
+    yield {
+        "who": who,
+        "text": whole.text,
+        "abstained": bool(whole.abstained),
+        "seconds": time.monotonic() - began,
+        "passages": [
+            one.as_citation() | {"cited": one in whole.citations, "heading": one.heading}
+            for one in passages or whole.citations
+        ],
+    }
+
+
+if __name__ == "__main__":
+    answer_requests(answer, Refused)
