@@ -12,7 +12,6 @@ from gradschool.errors import DataError, UsageError
 from gradschool.files import each_line, new_file, sha256_of
 from gradschool.json_text import parse_json
 from gradschool.prepare.folder import REVIEW
-from gradschool.prepare.review import FIX
 
 NAMES = ("item", "value", "wording")  # what a row is about
 WORDS = ("", "keep", "drop", "edit")
@@ -39,10 +38,12 @@ def rows(job: Path) -> Iterator[dict[str, Any]]:
 def _row(line: bytes, number: int) -> dict[str, Any]:
     try:
         row = parse_json(line)
+        if not isinstance(row, dict):
+            raise ValueError("it is not an object")
     except ValueError as error:
+        from gradschool.prepare.review import FIX  # imports NumPy, which nothing else here needs
+
         raise DataError(f"{REVIEW}:{number} cannot be read.", f"The reader says: {error}.", FIX) from error
-    if not isinstance(row, dict):
-        raise DataError(f"{REVIEW}:{number} cannot be read.", "It is not an object.", FIX)
     return row
 
 

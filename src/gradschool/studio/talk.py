@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.routing import Route
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.data.encoding import decode
-from gradschool.errors import UsageError
+from gradschool.errors import TrustError, UsageError
 from gradschool.files import append_line, is_inside, read_file, read_lines
 from gradschool.run import MANIFEST, PACKED, Run
 from gradschool.saved_job import JOB_FILE, may_read_job
@@ -92,14 +93,23 @@ def _document(studio: Studio, request: Request) -> dict[str, Any]:
     run = studio.folders.find_run(field(request, "path"))
     job, name, line = Run.open(run).job, field(request, "file"), number(request, "line", 1)
     documents = job.path(job.settings.data.documents or "")
-    place = documents / name if documents.is_dir() else documents
-    allowed = may_read_job(run / JOB_FILE) and any(is_inside(place, root) for root in studio.folders.roots)
-    if not allowed or not is_inside(place, documents) or not place.is_file() or place.suffix.lower() not in TEXTS:
-        raise NotFound(
-            "Only the passage can be shown.",
-            "Its document is not a text file in the folders of the studio, or not there any more.",
-            "open the document in its own program.",
-        )
+    with suppress(TrustError, NotFound):
+        documents = studio.folders.find(str(documents))
+        place = studio.folders.find(str(documents / name if documents.is_dir() else documents))
+        if may_read_job(run / JOB_FILE) and is_inside(place, documents) and _is_text(place):
+            return _lines_around(place, line)
+    raise NotFound(
+        "Only the passage can be shown.",
+        "Its document is not a text file in the folders of the studio, or not there any more.",
+        "open the document in its own program.",
+    )
+
+
+def _is_text(place: Path) -> bool:
+    return place.is_file() and place.suffix.lower() in TEXTS
+
+
+def _lines_around(place: Path, line: int) -> dict[str, Any]:
     lines = decode(read_file(place, limit=MAX_DOCUMENT))[0].splitlines()
     first = max(0, line - 1 - AROUND)
     return {"first": first + 1, "lines": [visible(text) for text in lines[first : line + AROUND]], "total": len(lines)}

@@ -1,0 +1,68 @@
+"""What was said in a talk becomes data, and a citation opens the document at its lines, and no other file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gradschool.data.read import read_examples
+from gradschool.job import Job
+from gradschool.run import Run
+from gradschool.settings import Data, Settings
+from gradschool.studio.studio import Studio
+
+QUESTION = [{"role": "user", "content": "When does it open?"}]
+
+
+@pytest.fixture
+def run(studio: Studio) -> Path:
+    home = studio.folders.home
+    (home / "job" / "documents").mkdir(parents=True)
+    (home / "job" / "documents" / "hours.md").write_text("# Hours\n\nIt opens at <b>nine</b>.\n")
+    (home / "job" / "documents" / "out.md").symlink_to("/etc/hostname")
+    (home / "job" / "secret.md").write_text("secret")
+    run = Run.start(Job("opening", home / "job", Settings(data=Data(documents="documents"))), home / "runs" / "o-1")
+    run.specialist.mkdir()
+    (run.specialist / "specialist.toml").write_text("")
+    return run.folder
+
+
+def judge(browser: TestClient, **more: str) -> dict[str, object]:
+    body = {"path": "runs/o-1", "who": "specialist", "messages": QUESTION, "said": "At ten.", **more}
+    found: dict[str, object] = browser.post("/api/feedback", json=body).json()
+    return found
+
+
+@pytest.mark.usefixtures("run")
+def test_good_and_corrected_answers_become_examples_with_their_origin(browser: TestClient, studio: Studio) -> None:
+    assert judge(browser, kind="good") == {"file": "feedback/opening.jsonl", "count": 1}
+    assert judge(browser, kind="corrected", better="At nine.") == {"file": "feedback/opening.jsonl", "count": 2}
+    assert judge(browser, kind="bad")["file"] == "feedback/opening-bad.jsonl"
+    folder = studio.folders.home / "feedback"
+    assert [one.ideal for one in read_examples(folder / "opening.jsonl", Data()).examples] == ["At ten.", "At nine."]
+    row = json.loads((folder / "opening.jsonl").read_text().splitlines()[1])
+    assert row["origin"]["specialist"] == "runs/o-1" and row["origin"]["said"] == "At ten." and row["origin"]["by"]
+    [pair] = [json.loads(line) for line in (folder / "opening-pairs.jsonl").read_text().splitlines()]
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("At nine.", "At ten.")
+
+
+@pytest.mark.usefixtures("run")
+def test_an_empty_correction_is_refused(browser: TestClient, studio: Studio) -> None:
+    assert "empty" in str(judge(browser, kind="corrected", better="  "))
+    assert "judgment" in str(judge(browser, kind="wonderful"))
+    assert not (studio.folders.home / "feedback").exists()
+
+
+@pytest.mark.usefixtures("run")
+def test_a_citation_opens_its_lines_and_no_other_file(browser: TestClient) -> None:
+    found = browser.get("/api/document", params={"path": "runs/o-1", "file": "hours.md", "line": 3}).json()
+    assert found["lines"][2] == "It opens at <b>nine</b>."
+    for name in ("../secret.md", "../job.toml", "/etc/passwd", "out.md", "nowhere.md", "\0", "x" * 5000):
+        assert browser.get("/api/document", params={"path": "runs/o-1", "file": name}).status_code == 404, name
+
+
+def test_a_run_without_a_specialist_says_so(browser: TestClient, run: Path) -> None:
+    (run / "specialist" / "specialist.toml").unlink()
+    for place in ("talk", "ship"):
+        assert "no specialist yet" in browser.get(f"/api/{place}", params={"path": "runs/o-1"}).json()["error"]["what"]
