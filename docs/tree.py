@@ -50,6 +50,8 @@ OTHERS = {  # files without a docstring
     "report/page.html.j2": "The template of a run's HTML report.",
     "report/style.css": "The styles of the report page, for screens and for print.",
     "report/words.html.j2": "The glossary of the report page.",
+    "studio/static": "The scripts of the pages, which say in their first line what they are for, and their styles.",
+    "studio/templates": "The frames of the pages.",
 }
 
 
@@ -98,7 +100,8 @@ def _package(folder: Path, depth: int) -> Iterator[str]:
         if (file / "__init__.py").exists():
             yield from _package(file, depth + 1)
         elif file.is_dir() or file.name.startswith((".", "__")):
-            continue
+            if relative in OTHERS:
+                yield _line(depth + 1, f"{file.name}/", OTHERS[relative])
         elif file.suffix != ".py" and relative not in OTHERS:
             raise SystemExit(f"src/gradschool/{relative} has no docstring: describe it in OTHERS in docs/tree.py.")
         else:

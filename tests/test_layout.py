@@ -24,6 +24,7 @@ ACROSS_MODULES = {
     "score/test_coverage.py": "coverage of the confidence bounds, by simulation",
     "serve/test_clients.py": "the openai client against a server",
     "serve/test_serve_page.py": "the commands of docs/serve.md",
+    "studio/test_in_browser.py": "the studio in a browser, from files to a specialist",
     "test_bad_input.py": "commands given bad files and arguments",
     "test_bad_surroundings.py": "commands without network, disk space or a server",
     "test_climb_in_four_bits.py": "a climb over a quantized base",

@@ -15,6 +15,7 @@ SLOWEST = (
     "score/test_stats.py",
     "model/test_reader.py",
     "test_examples.py",
+    "studio/test_in_browser.py",
     "serve/test_server.py",
     "serve/test_clients.py",
 )

@@ -43,12 +43,12 @@ async function start() {
 
 const text = (name, label, about = "") => labelled(label, h("input", { name, type: "text", autocomplete: "off", spellcheck: "false" }), about);
 
-async function add(files) {
+async function add(given) {
   if (!batch) {
     ({ batch } = await post("uploads"));
     history.replaceState(null, "", link("new", { batch }));
   }
-  for (const file of files) {
+  for (const file of given) {
     const key = `waiting:${file.name}`;
     sources.set(key, { name: file.name, bytes: file.size, part: 0 });
     files_(key);

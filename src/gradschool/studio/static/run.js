@@ -150,8 +150,27 @@ function notes() {
       h("li", { class: note.level }, when(note.time), " ", note.level === "warning" && h("b", "Warning: "), note.text)))]);
 }
 
+/** Wait for a run whose climb begins: its folder comes with its first step. Gives false if the climb has failed. */
+async function begun() {
+  for (;;) {
+    try {
+      await load();
+      return true;
+    } catch (error) {
+      const work = error.status === 404 && (await get("queue")).work.findLast((one) => one.about.run === path);
+      if (!work) throw error;
+      if (!["waiting", "running", "stopping"].includes(work.state)) {
+        show(screen, head(path.split("/").at(-1), [["Start", "/"]]), h("div", { class: "error", role: "alert" }, h("p", h("b", "The climb has not begun.")), h("p", { class: "lines" }, work.said.trim())));
+        return false;
+      }
+      show(screen, head(path.split("/").at(-1), [["Start", "/"]]), h("p", { class: "loading", role: "status" }, "The climb begins…"));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
 filled(screen, async () => {
-  await load();
+  if (!(await begun())) return;
   repeat(async () => {
     const still = await turn();
     if (Object.keys(seen.results).some((rung) => !run.details.tried[rung] && !seen.results[rung].skipped)) run.details = (await get("run", { path })).details;

@@ -1,0 +1,244 @@
+"""The studio in a real browser: from an uploaded table to a proven specialist, although its server is killed meanwhile.
+
+Needs Debian's Chromium with Playwright, and for accessibility axe-core from npm; `.ci/run` installs both.
+"""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import small_job
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(__file__).parents[2] / ".peers" / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")]
+PATIENCE = 90_000  # milliseconds; the machine may be busy
+JOB = """
+task = "Write the order as goods, number and town."
+[split]
+max_test = 14
+max_validation = 5
+[goal]
+metric = "token_f1"
+pass_mark = 0.6
+[prompt]
+shots = [0]
+nearest = false
+[tune]
+rank = 8
+learning_rates = [0.01]
+epochs = 3
+rehearsal = 0
+max_forgetting = 9
+audit = false
+[answers]
+max_new_tokens = 16
+constrain = false
+"""
+HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
+
+
+class Studio:
+    """The server of the studio as a process, which can be killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        address = self.home / ".gradschool-studio" / "address.json"
+        before = address.stat().st_mtime_ns if address.exists() else 0
+        command = [sys.executable, "-m", "gradschool", "studio", str(self.home), "--no-browser"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 120
+        while not address.exists() or address.stat().st_mtime_ns == before:
+            assert self.process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def address(self) -> str:
+        found = json.loads((self.home / ".gradschool-studio" / "address.json").read_text())
+        return f"http://127.0.0.1:{found['port']}/?token={found['token']}"
+
+    @property
+    def url(self) -> str:
+        return self.address.partition("/?")[0]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    home = tmp_path_factory.mktemp("studio")
+    (home / "home").mkdir()
+    started = Studio(home / "home")
+    started.start()
+    yield started
+    started.kill()
+    for work in json.loads((started.home / ".gradschool-studio" / "queue.json").read_text()):
+        if work["state"] == "running" and psutil.pid_exists(work["pid"]):
+            os.killpg(work["pid"], signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def open_page(chromium: Any, studio: Studio, **options: Any) -> tuple[Any, list[str]]:
+    """A page that has entered the studio, and what its console complains about from then on."""
+    context = chromium.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(studio.address)
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page, complaints
+
+
+def test_from_a_table_to_a_proven_specialist(chromium: Any, studio: Studio, tmp_path: Path) -> None:
+    table = tmp_path / "orders.csv"
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["question", "answer"])
+        rows.writerows([row["prompt"], row["completion"]] for row in small_job.rows(54))
+        rows.writerow([f"Write to orla@venn-bakery.com {HOSTILE}", "nothing, none, Crewe"])
+    page, complaints = open_page(chromium, studio)
+    page.get_by_role("link", name="Begin with your files").click()
+    page.locator("#picker").set_input_files(str(table))
+    page.get_by_text("question/answer in CSV").wait_for()
+    page.get_by_label("Name of the job").fill("orders")
+    page.get_by_label("Pass mark").fill("0.6")
+    page.get_by_role("button", name="Look at the files").click()
+    page.get_by_role("heading", name="Private data").wait_for()
+    assert page.get_by_role("cell", name="orla@venn-bakery.com").is_visible()
+    assert HOSTILE in page.locator("#preview").inner_text() or page.get_by_text("more", exact=False).first.is_visible()
+    page.get_by_role("button", name="Make the job").click()
+
+    page.get_by_role("heading", name="Start a climb").wait_for()
+    page.get_by_text("job.toml").click()
+    page.get_by_label("The file of the job").fill(JOB)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Write the order as goods").first.wait_for()
+    page.get_by_label("Base model").fill("pocket")
+    page.get_by_role("button", name="Climb", exact=True).click()
+    page.get_by_text("The climb goes on when this page").wait_for()
+    page.locator(".ladder .rung", has_text="Base").locator(".badge").wait_for()
+
+    studio.kill()
+    page.get_by_role("alert").get_by_text("The studio does not answer").wait_for()
+    studio.start()
+    page.get_by_text("The studio does not answer").wait_for(state="hidden")
+
+    page.get_by_text("Proven: it reaches the pass mark.").wait_for()
+    assert page.locator(".rung.packaged.passed").count() == 1 and page.locator(".loss svg").count() >= 1
+    assert [line for line in complaints if "ERR_CONNECTION" not in line] == []
+
+    page.get_by_role("link", name="See its answers").click()
+    page.get_by_text("It can be used").wait_for()
+    assert page.locator("article mark").count() > 0
+    page.get_by_label("Show").select_option("better")
+    page.locator("#number").get_by_text("of 14").wait_for()
+
+    page.get_by_role("link", name="Talk").click()
+    page.get_by_label("Your question").fill("Could you put ten lamps on the next van that goes to Frome?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Good answer of the specialist").click()
+    page.get_by_text("feedback/orders.jsonl").wait_for()
+    assert (studio.home / "feedback" / "orders.jsonl").read_text().count("\n") == 1
+    assert [line for line in complaints if "ERR_CONNECTION" not in line] == []
+    assert page.title().endswith("studio")  # no text of the table has run
+    page.context.close()
+
+
+PAGES = {
+    "start": "/",
+    "new": "/new",
+    "job": "/job?path=orders",
+    "examples": "/examples?path=orders",
+    "run": "/run?path=runs/orders-1",
+    "answers": "/answers?path=runs/orders-1",
+    "ship": "/ship?path=runs/orders-1",
+    "talk": "/talk?path=runs/orders-1",
+    "queue": "/queue",
+}
+FINISHED = {
+    "examples": "table.examples",
+    "answers": "article",
+    "run": ".rung.packaged",
+    "talk": "#question",
+    "ship": "#to",
+    "job": "#climb",
+    "new": ".drop",
+    "start": "#runs",
+    "queue": ".list li",
+}
+
+
+def test_axe_finds_nothing_serious(chromium: Any, studio: Studio) -> None:
+    if not AXE.is_file():
+        pytest.skip(f"axe-core is not in {AXE.parent}; .ci/run installs it from npm")
+    for scheme in ("light", "dark"):
+        # axe is a script that the studio's own policy would refuse.
+        page, _ = open_page(chromium, studio, bypass_csp=True, color_scheme=scheme)
+        for name, path in PAGES.items():
+            page.goto(studio.url + path)
+            page.locator(FINISHED[name]).first.wait_for()
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("axe.run({resultTypes: ['violations']})")
+            serious = [
+                (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
+                for one in found["violations"]
+                if one["impact"] in ("serious", "critical")
+            ]
+            assert serious == [], f"{name}, {scheme}"
+        page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 2560])
+def test_no_page_scrolls_sideways(chromium: Any, studio: Studio, width: int) -> None:
+    page, _ = open_page(chromium, studio, viewport={"width": width, "height": 900})
+    for name, path in PAGES.items():
+        page.goto(studio.url + path)
+        page.locator(FINISHED[name]).first.wait_for()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, name
+    page.context.close()
+
+
+def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
+    page, _ = open_page(chromium, studio)
+    page.goto(studio.url + PAGES["examples"])
+    page.locator(FINISHED["examples"]).wait_for()
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to the content"
+    first = page.locator("button.cell").first
+    first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_label("Answer").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Drop").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Decision: drop").wait_for()
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+    rows = [json.loads(line) for line in (studio.home / "orders" / "review.jsonl").read_text().splitlines()]
+    assert [row["decision"] for row in rows if row.get("by")] == ["drop"]
+    page.context.close()
