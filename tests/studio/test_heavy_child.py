@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from gradschool.studio.heavy_child import answer
-from gradschool.studio.talk_child import answer as talk
 
 if TYPE_CHECKING:
     from small_job import Whole
@@ -40,8 +39,8 @@ def test_errors_are_replies(tmp_path: "Any") -> None:
 
 def test_a_talk_is_answered_part_by_part(whole: "Whole") -> None:
     question = [{"role": "user", "content": "Two lamps to Dover?"}]
-    asked = {"specialist": str(whole.specialist), "speakers": ["specialist", "base"]}
-    replies = list(talk(asked | {"conversations": {"specialist": question, "base": question}}, b""))
+    conversations = {"specialist": question, "base": question}
+    replies = ask("talk", specialist=str(whole.specialist), conversations=conversations)
     for who in ("specialist", "base"):
         said = [reply for reply in replies if reply.get("who") == who]
         assert "".join(reply.get("part", "") for reply in said).strip() == said[-1]["text"].strip()

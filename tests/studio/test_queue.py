@@ -37,7 +37,6 @@ def states(queue: Queue) -> list[str]:
 @pytest.fixture
 def sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is a process that waits, in place of a command."""
-    real = Place.start
 
     def start(place: Place, work: Work) -> object:
         import subprocess
@@ -48,7 +47,6 @@ def sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
         born = psutil.Process(child.pid).create_time()
         return replace(work, state="running", began=time.time(), pid=child.pid, born=born), child
 
-    assert real
     monkeypatch.setattr(Place, "start", start)
 
 
@@ -128,3 +126,18 @@ def test_a_climb_of_a_job_that_has_disappeared_fails_and_says_so(folders: Folder
     work = queue.add("climb", "Climb", ("climb", "--", "orders"), {"job": "orders"})
     assert states(queue) == ["failed"]
     assert "no job.toml" in queue.place(work).tail()
+
+
+@pytest.mark.usefixtures("sleeping")
+def test_a_climb_gets_the_next_free_folder_when_it_starts(folders: Folders) -> None:
+    job, used = folders.home / "orders", folders.home / "runs" / "orders-1"
+    used.mkdir(parents=True)
+    job.mkdir()
+    (job / "job.toml").write_text("")
+    queue = Queue(folders)
+    queue.add("climb", "Climb", ("climb", "--epochs=1", "--", str(job)), {"job": "orders"})
+    [work] = queue.works()
+    folder = str(folders.home / "runs" / "orders-2")
+    assert work.arguments == ("climb", "--run", folder, "--epochs=1", "--", str(job))
+    assert work.about == {"job": "orders", "run": "runs/orders-2"}
+    os.killpg(work.pid, signal.SIGKILL)

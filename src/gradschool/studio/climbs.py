@@ -13,6 +13,7 @@ from gradschool.files import read_file, sha256, write_text
 from gradschool.job import read_job
 from gradschool.options import MAIN, options, shown
 from gradschool.run import Run
+from gradschool.saved_job import JOB_FILE as RUN_FILE
 from gradschool.studio.asked import Body, field, number, studio_of
 from gradschool.studio.folders import JOB_FILE
 from gradschool.studio.recorded import details, live, summary
@@ -133,11 +134,15 @@ def _resume(studio: Studio, name: str) -> dict[str, Any]:
 
 
 async def run(request: Request) -> Response:
-    """GET /api/run: what a run has saved, and the work of the studio on it."""
+    """GET /api/run: what a run has saved, and the work of the studio on it; or the work that is about to begin it."""
     studio = studio_of(request)
 
     def found() -> dict[str, Any]:
-        folder = studio.folders.find_run(field(request, "path"))
+        name = field(request, "path")
+        begins = [one for one in studio.queue.works() if one.about.get("run") == name]
+        if begins and not (studio.folders.home / name / RUN_FILE).exists():
+            return {"begins": shown_work(studio, begins[-1])}
+        folder = studio.folders.find_run(name)
         path = studio.folders.shown(folder)
         works = [shown_work(studio, one) for one in studio.queue.works() if one.about.get("run") == path]
         return summary(folder, path) | {"details": details(folder), "work": works}

@@ -1,4 +1,4 @@
-"""The child process for what needs torch or takes long: scores computed again, comparisons, tokens, and long tables.
+"""The child process for what needs torch or takes long: scores computed again, comparisons, tokens, tables, and talks.
 
 See `heavy.py` for the other side, and `bounded_child.py` for the protocol.
 """
@@ -180,12 +180,20 @@ def reading(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
+def talk(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answers of a specialist and its base to a conversation, part by part."""
+    from gradschool.studio import speakers
+
+    yield from speakers.talk(request)
+
+
 WORK: dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
     "result": result,
     "compare": compare,
     "tokens": tokens,
     "table": table,
     "reading": reading,
+    "talk": talk,
 }
 
 if __name__ == "__main__":

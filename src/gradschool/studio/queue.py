@@ -142,7 +142,7 @@ class Queue:
             return work
         job = read_job(Path(work.folder, work.about["job"]))
         folder = next_folder(job.name, self._folders.home / "runs")
-        arguments = (*work.arguments, "--run", str(folder))
+        arguments = ("climb", "--run", str(folder), *work.arguments[1:])
         return replace(work, arguments=arguments, about={**work.about, "run": self._folders.shown(folder)})
 
     def _put(self, new: Work) -> Work:

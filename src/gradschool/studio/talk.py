@@ -20,12 +20,12 @@ from gradschool.files import append_line, is_inside, read_file, read_lines
 from gradschool.run import MANIFEST, PACKED, Run
 from gradschool.saved_job import JOB_FILE, may_read_job
 from gradschool.studio.asked import Body, field, number, studio_of
+from gradschool.studio.heavy import CHILD
 from gradschool.studio.replies import NotFound, json_reply
 from gradschool.studio.reviewed import checked_messages, signature
 from gradschool.studio.studio import Studio
 from gradschool.visible import visible
 
-CHILD = "gradschool.studio.talk_child"
 # A model may need any memory and time; whoever asked can stop it.
 LIMITS = Limits(seconds=10**7, memory=10**13, waiting=3600.0)
 SPEAKERS = ("specialist", "base")
@@ -56,7 +56,7 @@ async def talk(request: Request) -> Response:
     if not isinstance(given, dict) or not given or not set(given) <= set(SPEAKERS):
         raise UsageError("Nobody is asked.", "", "reload the page, and ask again.")
     conversations = {who: _question(given[who]) for who in SPEAKERS if who in given}
-    asked = {"specialist": str(specialist), "speakers": list(conversations), "conversations": conversations}
+    asked = {"what": "talk", "specialist": str(specialist), "conversations": conversations}
     return StreamingResponse(_lines(asked), media_type="application/x-ndjson")
 
 

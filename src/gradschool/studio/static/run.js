@@ -12,6 +12,7 @@ let run = null, after = 0, ended = null;
 
 async function load() {
   run = await get("run", { path });
+  if (run.begins) return run;
   const { details } = run;
   show(screen,
     head(run.name, [["Start", "/"], ...(run.work[0]?.about.job ? [[run.job, link("job", { path: run.work[0].about.job })]] : [])], [],
@@ -23,6 +24,7 @@ async function load() {
       h("div", h("section", { "aria-labelledby": "h-ladder" }, h("h2", { id: "h-ladder" }, "The ladder"), parts.ladder, parts.now), parts.losses, parts.gates),
       h("div", parts.tried, h("section", { "aria-labelledby": "h-notes" }, h("h2", { id: "h-notes" }, "What it said"), parts.notes))));
   result();
+  return run;
 }
 
 /** Take in new events; returns whether there are any. */
@@ -153,19 +155,15 @@ function notes() {
 /** Wait for a run whose climb begins: its folder comes with its first step. Gives false if the climb has failed. */
 async function begun() {
   for (;;) {
-    try {
-      await load();
-      return true;
-    } catch (error) {
-      const work = error.status === 404 && (await get("queue")).work.findLast((one) => one.about.run === path);
-      if (!work) throw error;
-      if (!["waiting", "running", "stopping"].includes(work.state)) {
-        show(screen, head(path.split("/").at(-1), [["Start", "/"]]), h("div", { class: "error", role: "alert" }, h("p", h("b", "The climb has not begun.")), h("p", { class: "lines" }, work.said.trim())));
-        return false;
-      }
-      show(screen, head(path.split("/").at(-1), [["Start", "/"]]), h("p", { class: "loading", role: "status" }, "The climb begins…"));
-      await new Promise((resolve) => setTimeout(resolve, 500));
+    const { begins } = await load();
+    if (!begins) return true;
+    const above = head(path.split("/").at(-1), [["Start", "/"]]);
+    if (!["waiting", "running", "stopping"].includes(begins.state)) {
+      show(screen, above, h("div", { class: "error", role: "alert" }, h("p", h("b", "The climb has not begun.")), h("pre", { class: "lines" }, begins.said.trim())));
+      return false;
     }
+    show(screen, above, h("p", { class: "loading", role: "status" }, "The climb begins…"));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 

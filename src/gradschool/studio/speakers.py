@@ -1,7 +1,4 @@
-"""The child process that answers in a talk: a specialist next to its base, which share the weights.
-
-See `talk.py` for the other side, and `bounded_child.py` for the protocol.
-"""
+"""Who answers in a talk: a specialist and its base, which share the weights; in the child process of `heavy.py`."""
 
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -9,29 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradschool.bounded_child import answer_requests
-from gradschool.errors import GradschoolError, reason_of
 from gradschool.records import Conversation, Message, Passage
 
 _opened: dict[str, Mapping[str, Any]] = {}  # the last specialist with its base: opening one takes seconds
 
 
-class Refused(Exception):
-    """What nobody raises: errors are replies."""
-
-
-def answer(request: dict[str, Any], content: bytes) -> Iterator[dict[str, Any]]:
+def talk(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The answers of all who are asked, as they are generated."""
-    try:
-        speakers = yield from _speakers(Path(request["specialist"]))
-        conversations = request["conversations"]
-        for who in request["speakers"]:
-            asked = tuple(Message(one["role"], one["content"]) for one in conversations[who])
-            yield from _said(who, speakers[who], asked)
-    except GradschoolError as error:
-        yield {"error": {"what": error.what, "why": error.why, "fix": error.fix}}
-    except OSError as error:
-        yield {"error": {"what": "A file cannot be used.", "why": reason_of(error), "fix": "check that it is there."}}
+    speakers = yield from _speakers(Path(request["specialist"]))
+    for who, messages in request["conversations"].items():
+        yield from _said(who, speakers[who], tuple(Message(one["role"], one["content"]) for one in messages))
 
 
 def _speakers(folder: Path) -> Generator[dict[str, Any], None, Mapping[str, Any]]:
@@ -90,7 +74,3 @@ def _said(who: str, speaker: Any, asked: Conversation) -> Iterator[dict[str, Any
             for one in passages or whole.citations
         ],
     }
-
-
-if __name__ == "__main__":
-    answer_requests(answer, Refused)
