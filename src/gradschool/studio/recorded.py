@@ -48,13 +48,26 @@ class Tried:
 ENDED: Key[Ended] = Key(CLIMB, Ended)
 
 
+_seen: dict[Path, tuple[object, dict[str, Any]]] = {}  # summaries, each with the state of its run
+
+
 def summary(folder: Path, shown: str) -> dict[str, Any]:
     """A run in one line; one that cannot be read is named as damaged, whatever it holds."""
     try:
-        return _summary(folder) | {"path": shown}
+        state = _state(folder)
+        if folder not in _seen or _seen[folder][0] != state:
+            _seen[folder] = state, _summary(folder)
+        return _seen[folder][1] | {"path": shown}
     except Exception as error:  # a run of someone else must not hide the others
         why = error.what if isinstance(error, GradschoolError) else "It cannot be read."
         return {"path": shown, "name": folder.name, "state": "damaged", "why": why}
+
+
+def _state(folder: Path) -> object:
+    """What differs when the summary of a run may differ."""
+    files = [path.stat() if path.exists() else None for path in (folder / JOB_FILE, folder / "done", folder / PACKED)]
+    process = climber(folder)
+    return [(one.st_mtime_ns, one.st_ino) if one else None for one in files], process.pid if process else 0
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -77,15 +77,18 @@ function lost(is) {
   }
 }
 
-/** Ask again and again, `seconds` after each answer, until `ask` returns false; slower while the page is hidden. */
-export function repeat(ask, seconds = 1) {
+/**
+ * Ask again and again, `seconds` after each answer, until `ask` returns false; slower while the page is hidden.
+ * An error of the studio is waited out; one of the question ends it, and `ended` gets it.
+ */
+export function repeat(ask, seconds = 1, ended = (error) => console.error(error)) {
   const turn = async () => {
     let again = true;
     try {
       again = (await ask()) !== false;
     } catch (error) {
-      if (!(error instanceof StudioError)) throw error;
-      again = error.status === 0 || error.status >= 500;
+      again = error instanceof StudioError && (error.status === 0 || error.status >= 500);
+      if (!again) ended(error);
     }
     if (again) setTimeout(turn, 1000 * seconds * (document.hidden ? 5 : 1));
   };

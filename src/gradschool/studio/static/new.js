@@ -3,7 +3,7 @@
 import { get, post, repeat, StudioError, upload } from "./api.js";
 import { byId, h, link, screen, show, update } from "./dom.js";
 import { found } from "./found.js";
-import { action, dialog, errorBox, filled, head, labelled, plural, size } from "./parts.js";
+import { action, dialog, errorBox, filled, head, labelled, plural, size, stopWork } from "./parts.js";
 
 const PURPOSES = {
   skill: ["A skill", "It should do one kind of work: rewrite, sort, extract, answer. Bring examples with a question and the answer that you would give.", "tables, JSON, tickets"],
@@ -20,9 +20,9 @@ async function start() {
   if (id) return follow();
   if (batch) for (const file of (await get("uploads", { batch })).files) sources.set(file.path, file);
   const problem = h("div");
-  const picker = h("input", { type: "file", multiple: true, class: "hidden", id: "picker", tabindex: "-1", "aria-label": "Files", onchange: (event) => add([...event.target.files]) });
+  const picker = h("input", { type: "file", multiple: true, class: "hidden", id: "picker", tabindex: "-1", "aria-label": "Files", onchange: (event) => filled(problem, () => add([...event.target.files])) });
   const drop = h("div", { class: "drop", ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, ondragleave: () => drop.classList.remove("over"),
-    ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); add([...event.dataTransfer.files]); } },
+    ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); filled(problem, () => add([...event.dataTransfer.files])); } },
   h("p", h("b", "Drop files here")), h("p", { class: "soft" }, "Tables (CSV, XLSX), JSON, mailboxes, chat and ticket exports, documents, or archives of these. They stay on this machine."),
   h("div", { class: "actions center" }, h("button", { type: "button", onclick: () => picker.click() }, "Choose files"), action("Choose a folder here", browse), picker));
   show(screen, head("New job", [["Start", "/"]]),
@@ -124,16 +124,10 @@ function follow() {
   show(screen, head("New job", [["Start", "/"]]), h("div", { id: "preview" }, h("p", { class: "loading", role: "status" }, "Looking at the files…")));
   const box = byId("preview");
   repeat(async () => {
-    let now;
-    try {
-      now = await get("preview", { id });
-    } catch (error) {
-      if (error.status) show(box, errorBox(error), h("p", h("a", { class: "button", href: link("new", { batch }) }, "Back to the files")));
-      throw error;
-    }
+    const now = await get("preview", { id });
     const { state, said } = now.work;
     if (["waiting", "running", "stopping"].includes(state)) {
-      update(box, h("p", { class: "loading", role: "status" }, state === "waiting" ? "Waiting for the work before it…" : "Looking at the files…"), h("pre", { class: "log" }, said.trim()));
+      update(box, h("p", { class: "loading", role: "status" }, state === "waiting" ? "Waiting for the work before it…" : "Looking at the files…"), h("pre", { class: "log" }, said.trim()), h("p", action("Stop", () => stopWork(now.work.id), { id: "stop" })));
       return true;
     }
     if (state !== "done") {
@@ -143,7 +137,7 @@ function follow() {
     }
     found(box, now, id, follow, link("new", { batch }));
     return false;
-  }, 0.7);
+  }, 0.7, (error) => show(box, errorBox(error), h("p", h("a", { class: "button", href: link("new", { batch }) }, "Back to the files"))));
 }
 
 addEventListener("popstate", () => location.reload());

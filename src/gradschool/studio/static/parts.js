@@ -109,7 +109,7 @@ export const plural = (number, one, many = `${one}s`) => `${count(number)} ${num
 export function head(title, way, actions = [], about = null) {
   document.title = `${title} · gradschool studio`;
   return h("div", { class: "head" },
-    way.length > 0 && h("p", { class: "way" }, way.map(([label, address]) => [h("a", { href: address }, label), " / "])),
+    way.length > 0 && h("p", { class: "way" }, way.map(([label, address], i) => [i > 0 && " / ", h("a", { href: address }, label)])),
     h("div", { class: "row" }, h("h1", title), h("div", { class: "actions" }, actions)), about);
 }
 
@@ -156,7 +156,7 @@ function followQueue() {
     busy.textContent = number || "";
     busy.setAttribute("aria-label", plural(number, "piece of work", "pieces of work"));
     document.dispatchEvent(new CustomEvent("work", { detail: work }));
-  }, 2);
+  }, 2, (error) => { byId("lost").hidden = false; byId("lost").textContent = [error.what, error.why, error.fix].join(" "); });
 }
 followQueue();
 

@@ -4,7 +4,7 @@ import { get, post, repeat } from "./api.js";
 import { h, link, path, screen, show, update } from "./dom.js";
 import { ladder } from "./ladder.js";
 import { lossPanels, Trainings } from "./losses.js";
-import { action, badge, dialog, duration, filled, head, plural, score, size, stopWork, table, tabs, when } from "./parts.js";
+import { action, badge, duration, errorBox, filled, head, plural, score, size, stopWork, table, tabs, when } from "./parts.js";
 
 const parts = Object.fromEntries(["state", "ladder", "now", "losses", "result", "tried", "gates", "notes"].map((name) => [name, h("div", { class: `part-${name}` })]));
 const seen = { results: {}, order: [], trainings: new Trainings(), notes: [], progress: null, began: null, last: 0 };
@@ -173,5 +173,5 @@ filled(screen, async () => {
     const still = await turn();
     if (Object.keys(seen.results).some((rung) => !run.details.tried[rung] && !seen.results[rung].skipped)) run.details = (await get("run", { path })).details;
     return still;
-  }, 1);
+  }, 1, (error) => show(parts.state, errorBox(error)));
 });

@@ -2,7 +2,7 @@
 
 import { get, post, repeat } from "./api.js";
 import { h, link, path, screen, show, update } from "./dom.js";
-import { action, badge, copied, filled, head, labelled, option, say, score, stopWork, table, tabs, when } from "./parts.js";
+import { action, badge, copied, errorBox, filled, head, labelled, option, say, score, stopWork, table, tabs, when } from "./parts.js";
 
 const servers = h("div"), exports = h("div");
 let seen = "";
@@ -22,7 +22,7 @@ async function load() {
       h("div", { class: "panel first" }, h("div", { class: "fields" }, h("div", { class: "wide" }, labelled("For which program", to))), gguf, h("div", { class: "actions" }, action("Export", async () => { await post("export", { path, to: to.value, format: format.value, smallest: smallest.checked }); say("The export is in the queue."); await draw(); }, { class: "main" }))), exports),
     h("section", h("h2", "The folder"), h("p", { class: "soft" }, "The specialist itself, with its evidence. Before you give it to others, read what it contains: examples and test questions are your data."), copied(found.specialist)));
   more();
-  repeat(draw, 1.5);
+  repeat(draw, 1.5, (error) => show(servers, errorBox(error)));
 }
 
 async function draw() {
