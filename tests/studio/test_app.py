@@ -76,3 +76,19 @@ def test_a_file_that_cannot_be_used_is_said(browser: TestClient, monkeypatch: py
 def test_an_empty_folder_is_an_empty_overview(browser: TestClient) -> None:
     found = browser.get("/api/overview").json()
     assert (found["jobs"], found["runs"], found["work"], found["problem"]) == ([], [], [], "")
+
+
+def test_a_report_opens_without_any_right_to_the_studio(browser: TestClient, studio: Studio) -> None:
+    run = studio.folders.home / "runs" / "a-1"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    assert "no report yet" in browser.get("/report", params={"path": "runs/a-1"}).text
+    (run / "report.html").write_text("<script>fetch('/api/queue')</script>")
+    reply = browser.get("/report", params={"path": "runs/a-1"})
+    assert (
+        reply.headers["content-security-policy"].startswith("sandbox")
+        and "same-origin" not in reply.headers["content-security-policy"]
+    )
+    (run / "report.html").unlink()
+    (run / "report.html").symlink_to("/etc/hostname")
+    assert browser.get("/report", params={"path": "runs/a-1"}).status_code == 404

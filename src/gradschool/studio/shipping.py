@@ -89,7 +89,7 @@ def _commands(folder: Path) -> Iterator[dict[str, str]]:
     for line in read_file(card, MAX_CARD).decode(errors="replace").splitlines() if card.is_file() else ():
         if block is None:
             block = "" if line.strip() == "```sh" else None
-            said = line if line.strip() and not line.startswith("```") else said
+            said = line.replace("`", "") if line.strip() and not line.startswith("```") else said
         elif line.strip() == "```":
             yield {"for": said, "command": block.strip()}
             block = None

@@ -15,7 +15,7 @@ def talk(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The answers of all who are asked, as they are generated."""
     speakers = yield from _speakers(Path(request["specialist"]))
     for who, messages in request["conversations"].items():
-        yield from _said(who, speakers[who], tuple(Message(one["role"], one["content"]) for one in messages))
+        yield from said(who, speakers[who], tuple(Message(one["role"], one["content"]) for one in messages))
 
 
 def _speakers(folder: Path) -> Generator[dict[str, Any], None, Mapping[str, Any]]:
@@ -43,7 +43,7 @@ def _speakers(folder: Path) -> Generator[dict[str, Any], None, Mapping[str, Any]
     return _opened[key]
 
 
-def _said(who: str, speaker: Any, asked: Conversation) -> Iterator[dict[str, Any]]:
+def said(who: str, speaker: Any, asked: Conversation) -> Iterator[dict[str, Any]]:
     """The parts of an answer, then the whole of it with its passages."""
     from gradschool.ground.cite import cited
     from gradschool.records import Answer

@@ -25,13 +25,13 @@ export async function openExample(n, run, facets, decided) {
       }
     };
     show(content,
-      h("p", { class: "line soft small" }, badge(one.state === "dropped" ? "stopped" : one.state === "kept" ? "done" : "waiting", one.state), one.part && `part: ${one.part}`, one.label && `label: ${one.label}`, one.grouped && `group: ${one.grouped}`, h("span", { class: "mono" }, one.source)),
+      h("p", { class: "line soft small" }, badge(one.state === "dropped" ? "stopped" : one.state === "kept" ? "done" : "waiting", one.state), one.part && h("span", `part: ${one.part}`), one.label && h("span", `label: ${one.label}`), one.grouped && h("span", `group: ${one.grouped}`), h("span", { class: "mono" }, one.source)),
       one.decision && h("p", h("b", `Decision: ${one.decision}`), one.by && ` by ${one.by}`, one.at && [", ", when(Date.parse(one.at) / 1000)]),
       one.why.length > 0 && h("ul", one.why.map((why) => h("li", h("b", why.kind), why.text && `: ${why.text}`))),
       fields.map(([, , element]) => element),
       one.before.length > 0 && h("details", h("summary", "As it was read"), h("div", { class: "turns" }, one.before.map((message) => h("p", h("b", `${message.role}: `), h("span", { class: "text" }, message.content))))),
       problem,
-      facets.about.prepared ? h("div", { class: "actions" }, action("Keep", () => decide("keep")), action("Drop", () => decide("drop")), action("Save the correction", () => decide("edit"), { class: "main" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, "It counts when the job is prepared again."))
+      facets.about.prepared ? h("div", { class: "actions decide" }, action("Keep as it was read", () => decide("keep")), action("Drop", () => decide("drop")), action("Save the correction", () => decide("edit"), { class: "main" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, "It counts when the job is prepared again."))
         : h("p", { class: "soft" }, "Examples of a job that was not prepared are changed in their file."),
       h("div", { class: "actions" }, action("Show the tokens", () => filled(tokens, async () => {
         show(tokens, h("p", { class: "soft", role: "status" }, "Reading the tokens with the base of the job; the first time takes some seconds…"));

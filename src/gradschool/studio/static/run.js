@@ -6,7 +6,7 @@ import { ladder } from "./ladder.js";
 import { lossPanels, Trainings } from "./losses.js";
 import { action, badge, duration, errorBox, filled, head, plural, score, size, stopWork, table, tabs, when } from "./parts.js";
 
-const parts = Object.fromEntries(["state", "ladder", "now", "losses", "result", "tried", "gates", "notes"].map((name) => [name, h("div", { class: `part-${name}` })]));
+const parts = Object.fromEntries(["state", "ladder", "floors", "now", "losses", "result", "tried", "gates", "notes"].map((name) => [name, h("div", { class: `part-${name}` })]));
 const seen = { results: {}, order: [], trainings: new Trainings(), notes: [], progress: null, began: null, last: 0 };
 let run = null, after = 0, ended = null;
 
@@ -21,7 +21,7 @@ async function load() {
     !run.own && h("p", { class: "note" }, "This run was not begun here. What its record says is shown as it is; the answers page computes the scores again."),
     parts.state, parts.result,
     h("div", { class: "columns" },
-      h("div", h("section", { "aria-labelledby": "h-ladder" }, h("h2", { id: "h-ladder" }, "The ladder"), parts.ladder, parts.now), parts.losses, parts.gates),
+      h("div", h("section", { "aria-labelledby": "h-ladder" }, h("h2", { id: "h-ladder" }, "The ladder"), parts.ladder, parts.floors, parts.now), parts.losses, parts.gates),
       h("div", parts.tried, h("section", { "aria-labelledby": "h-notes" }, h("h2", { id: "h-notes" }, "What it said"), parts.notes))));
   result();
   return run;
@@ -83,6 +83,7 @@ function draw(answer, fresh) {
   const working = answer.running ? rungs.find((rung) => !(rung in seen.results)) : undefined;
   const part = seen.progress?.total ? seen.progress.done / seen.progress.total : null;
   update(parts.ladder, ladder({ rungs, results: seen.results, passMark: run.details.pass_mark, now: working, done: part, packaged: run.details.packaged, state: answer.ended ? "ended" : "" }));
+  floors();
   const panels = lossPanels(seen.trainings);
   if (panels) update(parts.losses, h("section", { "aria-labelledby": "h-loss" }, h("h2", { id: "h-loss" }, "The loss"), h("p", { class: "soft small" }, "In nats per answer token; lower is better. Dashed: validation."), panels));
   notes();
@@ -139,6 +140,13 @@ function tried() {
   if (!rows.length) return show(parts.tried);
   update(parts.tried, h("section", { "aria-labelledby": "h-tried" }, h("h2", { id: "h-tried" }, "What was tried"), h("p", { class: "soft small" }, "On validation examples; the test set is only for the verdict."),
     table("What was tried", ["Rung", "Alternative", ["Result", "n"]], rows.map(([rung, what, value, chosen]) => h("tr", { class: chosen && "chosen" }, h("th", { scope: "row" }, rung), h("td", what), h("td", { class: "n" }, score(value)))))));
+}
+
+/** The scores of trivial answers, which a rung must beat too. */
+function floors() {
+  const found = Object.values(seen.results).findLast((one) => one.report?.floors.length)?.report.floors ?? [];
+  const words = { constant: "the same answer always", nearest: "the answer to the most similar training question", question: "the question again", letter: "one letter" };
+  show(parts.floors, found.length > 0 && h("p", { class: "soft small" }, "Trivial answers, which need no model, score: ", found.map((one) => `${words[one.kind] ?? one.kind} ${score(one.score.mean)}${one.binding ? "" : " (only reported)"}`).join("; "), ". A rung must be proven better."));
 }
 
 let noted = -1;
