@@ -1,14 +1,17 @@
 """The table of examples: found by words and filters, in pages, and decided about by one tab at a time."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from gradschool.files import write_json
 from gradschool.studio.studio import Studio
 from gradschool.studio.table import PAGE, Table
 from gradschool.studio.table_maker import make_table
+from gradschool.studio.work import Work
 
 HOSTILE = '<img src=x onerror="alert(1)">\x1b[31m\u202e'
 
@@ -95,6 +98,15 @@ def test_of_two_tabs_the_second_sees_what_the_first_decided(browser: TestClient,
     assert browser.post("/api/decide", json=base | {"decision": "edit", "messages": edited}).status_code == 200
     now = browser.get("/api/example", params={"path": "sort", "n": 3}).json()
     assert now["messages"] == edited and now["decision"] == "edit"
+
+
+def test_no_decision_is_lost_in_a_preparation(browser: TestClient, studio: Studio, job: Path) -> None:
+    (job / "prepared.json").write_text("{}")
+    running = Work("1", "prepare", "Prepare", ("prepare",), str(job), {"job": "sort"}, state="running")
+    write_json(studio.folders.state / "queue.json", [asdict(running)])
+    studio.queue.__init__(studio.folders)  # type: ignore[misc]  # as after a restart
+    reply = browser.post("/api/decide", json={"path": "sort", "n": 3, "version": "", "decision": "drop"})
+    assert reply.status_code == 409 and "being prepared" in reply.json()["error"]["what"]
 
 
 @pytest.mark.usefixtures("job")

@@ -84,6 +84,7 @@ async def decide(request: Request) -> Response:
     def decided() -> dict[str, Any]:
         folder, run, table = _table(studio, body.text("path"), body.text("run", ""))
         _demand_prepared(table)
+        studio.queue.demand_unprepared("job", studio.folders.shown(folder))
         line, word = table.line(body.integer("n", -1)), reviewed.checked_word(body.text("decision"))
         messages = reviewed.checked_messages(body.values.get("messages")) if word == "edit" else None
         signed = reviewed.signature()

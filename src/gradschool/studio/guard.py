@@ -17,6 +17,7 @@ from gradschool.studio.replies import error_reply
 
 TOKEN = "token"
 SAFE = ("GET", "HEAD")
+OPEN = "/static/style.css"  # for the page that says that there is no key
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -72,7 +73,7 @@ class Guard:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if TOKEN in query and scope["method"] in SAFE:
             return self._enter(scope, query)
-        if self._is_token(self._given(headers.get("cookie", ""))):
+        if self._is_token(self._given(headers.get("cookie", ""))) or scope["path"] == OPEN:
             return None
         return self._refusal(
             scope, "This browser has no key to the studio.", "Its cookie is missing or of another one."

@@ -37,7 +37,7 @@ MAX_TEXT = 400_000  # bytes of a report
 LISTS = ("author", "agent", "language", "others")  # options of `prepare` that are repeated
 SINGLE = (
     *("private", "guidelines", "pass_mark", "input_column", "output_column", "text_column"),
-    *("group_column", "date_column", "writer"),
+    *("group_column", "date_column"),
 )
 PATHS = ("guidelines", "others")  # options that name files
 ARGUMENTS: TypeAdapter[dict[str, list[str]]] = TypeAdapter(dict[str, list[str]])
@@ -193,6 +193,7 @@ async def decide(request: Request) -> Response:
 
     def again() -> dict[str, Any]:
         folder, work = _found(studio, body.text("id"))
+        studio.queue.demand_unprepared("preview", body.text("id"))
         word, key = reviewed.checked_word(body.text("decision")), (body.text("kind"), body.text("key"))
 
         def change(name: tuple[str, str], row: dict[str, Any] | None) -> dict[str, Any]:

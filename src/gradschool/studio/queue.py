@@ -4,7 +4,7 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gradschool.job import read_job
 from gradschool.run import next_folder
 from gradschool.studio.folders import Folders
 from gradschool.studio.processes import find_process, interrupt
-from gradschool.studio.replies import NotFound
+from gradschool.studio.replies import Conflict, NotFound
 from gradschool.studio.work import ENDED, Kind, Place, Work
 
 MAX_ENDED = 100  # works that have ended and are remembered
@@ -29,8 +29,8 @@ FORM: TypeAdapter[list[Work]] = TypeAdapter(list[Work])
 class Queue:
     """Work in its order. Each change is on the disk before it is said to be done; any thread may call its methods."""
 
-    def __init__(self, folders: Folders, on_end: Callable[[Work], None] = lambda work: None) -> None:
-        self._folders, self._on_end = folders, on_end
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self.problem = ""  # why the queue cannot be written
@@ -56,6 +56,16 @@ class Queue:
                 if work.id == id_:
                     return work
         raise NotFound("This work is not in the queue.", "It was removed from the list.", "look at the runs instead.")
+
+    def demand_unprepared(self, name: str, value: str) -> None:
+        """Raise Conflict while a preparation runs that is about this: it has read the decisions already."""
+        for work in self.works():
+            if work.kind == "prepare" and work.state == "running" and work.about.get(name) == value:
+                raise Conflict(
+                    "The job is being prepared just now.",
+                    "A decision that is made meanwhile would be lost.",
+                    "wait until the preparation has ended, and decide again.",
+                )
 
     def place(self, work: Work) -> Place:
         """The files of work."""
@@ -118,7 +128,6 @@ class Queue:
                     del self._children[work.id]
                 if (now := self.place(work).now(work)) != work:
                     self._put(now)
-                    self._on_end(now)
             busy = {one.lane for one in self._works if one.state == "running"}
             for work in [one for one in self._works if one.state == "waiting"]:
                 if work.lane not in busy:

@@ -15,7 +15,7 @@ from gradschool.prepare.folder import REVIEW
 
 NAMES = ("item", "value", "wording")  # what a row is about
 WORDS = ("", "keep", "drop", "edit")
-_writing = threading.Lock()  # one studio serves a folder, and `prepare` of the same folder is not started meanwhile
+_writing = threading.Lock()  # one studio serves a folder; see also `Queue.demand_unprepared`
 
 
 def signature() -> dict[str, str]:

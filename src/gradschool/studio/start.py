@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gradschool.errors import UsageError
 from gradschool.studio.asked import Body, studio_of
 from gradschool.studio.processes import find_process, memory_of
 from gradschool.studio.recorded import summary
@@ -80,6 +81,8 @@ async def change_work(request: Request) -> Response:
         await run_in_threadpool(studio.queue.forget, id_)
     elif action in ("earlier", "later"):
         await run_in_threadpool(studio.queue.move, id_, -1 if action == "earlier" else 1)
+    else:
+        raise UsageError("Nothing like this can be done with work.", "", "reload the page, and try again.")
     return await queue(request)
 
 
