@@ -18,7 +18,7 @@ async function draw() {
   const ended = work.filter((one) => ENDED.includes(one.state)).reverse();
   const list = h("div");
   if (screen.querySelector(".list")) update(screen.querySelector(".list"), parts());
-  else show(screen, head("Queue", [], [], h("p", { class: "soft" }, "One piece of work runs at a time; servers run beside it. Work goes on when this page or the studio is closed.")), h("div", { class: "list" }, parts()));
+  else show(screen, head("Queue", [], [], h("p", { class: "soft" }, "One climb or export runs at a time, and one preparation; servers run beside them. What runs goes on when this page or the studio is closed; what waits starts while a studio is open.")), h("div", { class: "list" }, parts()));
 
   function parts() {
     return [
