@@ -44,7 +44,7 @@ rehearsal = 0
 max_forgetting = 9
 audit = false
 [answers]
-max_new_tokens = 16
+max_new_tokens = 12
 constrain = false
 """
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
@@ -120,7 +120,7 @@ def test_from_a_table_to_a_proven_specialist(chromium: Any, studio: Studio, tmp_
     with table.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["question", "answer"])
-        rows.writerows([row["prompt"], row["completion"]] for row in small_job.rows(54))
+        rows.writerows([row["prompt"], row["completion"]] for row in small_job.rows(45))
         rows.writerow([f"Write to orla@venn-bakery.com {HOSTILE}", "nothing, none, Crewe"])
     page, complaints = open_page(chromium, studio)
     page.get_by_role("link", name="Begin with your files").click()
@@ -194,34 +194,42 @@ FINISHED = {
 }
 
 
-def test_axe_finds_nothing_serious(chromium: Any, studio: Studio) -> None:
-    if not AXE.is_file():
-        pytest.skip(f"axe-core is not in {AXE.parent}; .ci/run installs it from npm")
-    for scheme in ("light", "dark"):
-        # axe is a script that the studio's own policy would refuse.
-        page, _ = open_page(chromium, studio, bypass_csp=True, color_scheme=scheme)
-        for name, path in PAGES.items():
-            page.goto(studio.url + path)
-            page.locator(FINISHED[name]).first.wait_for()
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run({resultTypes: ['violations']})")
-            serious = [
-                (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
-                for one in found["violations"]
-                if one["impact"] in ("serious", "critical")
-            ]
-            assert serious == [], f"{name}, {scheme}"
-        page.context.close()
+AXE_RUN = "axe.run(document, {resultTypes: ['violations'], runOnly: %s})"
+ALL_RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+DARK = ("run", "answers", "new")  # together, they have all colours
+CONTRAST = "{type: 'rule', values: ['color-contrast']}"
 
 
-@pytest.mark.parametrize("width", [390, 2560])
-def test_no_page_scrolls_sideways(chromium: Any, studio: Studio, width: int) -> None:
-    page, _ = open_page(chromium, studio, viewport={"width": width, "height": 900})
+def serious(page: Any, rules: str) -> list[Any]:
+    """What axe finds that is serious, with the elements."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(AXE_RUN % rules)["violations"]
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_every_page_is_accessible_and_fits_from_a_phone_to_a_wide_screen(chromium: Any, studio: Studio) -> None:
+    # axe is a script that the studio's own policy would refuse.
+    page, _ = open_page(chromium, studio, bypass_csp=True)
     for name, path in PAGES.items():
+        page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(studio.url + path)
         page.locator(FINISHED[name]).first.wait_for()
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, name
+        if AXE.is_file():
+            assert serious(page, ALL_RULES) == [], name
+            if name in DARK:
+                page.emulate_media(color_scheme="dark")
+                assert serious(page, CONTRAST) == [], f"{name}, dark"
+                page.emulate_media(color_scheme="light")
+        for width in (2560, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, f"{name}, {width}"
     page.context.close()
+    if not AXE.is_file():
+        pytest.skip(f"axe-core is not in {AXE.parent}; .ci/run installs it from npm")
 
 
 def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:

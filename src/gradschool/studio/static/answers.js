@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { marked } from "./diff.js";
 import { byId, h, link, path, screen, show, update } from "./dom.js";
 import { pager } from "./pager.js";
-import { action, badge, count, errorBox, filled, head, labelled, option, plural, say, score, tabs } from "./parts.js";
+import { action, count, errorBox, filled, head, labelled, option, plural, say, score, tabs } from "./parts.js";
 
 const SHOW = {
   all: "all questions", failed: "failures", wrong: "not fully right", right: "fully right",
@@ -60,7 +60,7 @@ function side(answer, one, i, found) {
   const other = chosen.marks === "ideal" ? one.ideal : chosen.marks === "before" ? one.answers[i - 1]?.text ?? "" : "";
   return h("section", { class: answer.rung === found.chosen && "chosen" },
     h("h3", answer.rung, " ", h("span", { class: "soft" }, answer.asked ? score(answer.value) : "not asked")),
-    answer.failure && h("p", { class: "bad small" }, badge("failed", answer.failure)),
+    answer.failure && h("p", { class: "bad small" }, h("b", answer.failure)),
     h("div", { class: "text" }, answer.text ? marked(answer.text, other) : h("span", { class: "soft" }, answer.asked ? "(empty)" : "The verdict was certain before this question.")),
     answer.draft && h("details", h("summary", "What it withheld"), h("div", { class: "text" }, answer.draft)),
     Object.keys(answer.parts).length > 0 && h("p", { class: "soft small" }, Object.entries(answer.parts).map(([name, value]) => `${name} ${score(value)}`).join(", ")),
