@@ -1,6 +1,7 @@
 """The table of examples: found by words and filters, in pages, and decided about by one tab at a time."""
 
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 from gradschool.files import write_json
 from gradschool.studio.studio import Studio
 from gradschool.studio.table import PAGE, Table
-from gradschool.studio.table_maker import make_table
+from gradschool.studio.table_maker import Line, make_table, write_table
 from gradschool.studio.work import Work
 
 HOSTILE = '<img src=x onerror="alert(1)">\x1b[31m\u202e'
@@ -123,8 +124,25 @@ def test_an_example_is_added_with_who_and_when(browser: TestClient, job: Path) -
     assert row["messages"] == messages and row["by"] and row["at"]
 
 
-def test_a_page_of_many_examples_needs_no_more_than_a_page(job: Path, tmp_path: Path) -> None:
-    """Each question is answered by SQLite from a file: what is not asked for is not read into this process."""
-    make_table(job, "", tmp_path / "t.sqlite")
+def test_a_hundred_thousand_examples_stay_smooth(tmp_path: Path) -> None:
+    """Each question is answered from the file: a page, a search through all texts, an order, and the counts."""
+    asked = [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."}]
+    lines = (
+        Line(f"e{n}", asked, f"examples.jsonl:{n + 1}", part=("train", "test")[n % 2], label=str(n % 7))
+        for n in range(100_000)
+    )
+    write_table(tmp_path / "t.sqlite", lines)
     table = Table(tmp_path / "t.sqlite", {})
-    assert len(table.page({}, 1)["rows"]) == PAGE and table.page({}, 99)["rows"] == []
+    assert len(table.page({}, 999)["rows"]) == PAGE and table.page({}, 1000)["rows"] == []
+    for filters in (
+        {},
+        {"search": "e99 parcel"},
+        {"label": "3", "part": "test", "sort": "longest"},
+        {"search": "none"},
+    ):
+        began = time.process_time()
+        table.page(filters, 0)
+        assert time.process_time() - began < 1, filters
+    began = time.process_time()
+    assert table.counts()["total"] == 100_000
+    assert time.process_time() - began < 1

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from pydantic import TypeAdapter
 from gradschool.errors import GradschoolError
 from gradschool.files import open_file
 from gradschool.json_text import parse_json
+from gradschool.options import options
+from gradschool.options import shown as shown_option
 from gradschool.records import Gate, Verdict
 from gradschool.run import EVENTS_FILE, KINDS, PACKED, TIME, Run, resume_command
 from gradschool.run_keys import BASES, CLIMB, SPLIT, Key, result_key
 from gradschool.saved_job import JOB_FILE, is_own_run
+from gradschool.settings import Settings
 from gradschool.studio.processes import climber, memory_of
 
 RUNGS = ("base", "prompt", "ground", "tune")  # the ladder of rungs/ladder.py, which imports torch
@@ -125,7 +129,15 @@ def details(folder: Path) -> dict[str, Any]:
         "resume": resume_command(folder),
         "own": is_own_run(folder / JOB_FILE),
         "compared": [asdict(one) for one in run.saved(BASES) or ()],
+        "settings": _changed(settings),
     }
+
+
+def _changed(settings: Settings) -> list[tuple[str, str]]:
+    """The settings that differ from their defaults, with the rules."""
+    values = [(option, attrgetter(option.path)(settings)) for option in options()]
+    changed = [(option.path, shown_option(value)) for option, value in values if value != option.default]
+    return [*changed, *((f"rule: {rule.name}", f"{rule.kind} {rule.value}") for rule in settings.goal.rules)]
 
 
 def _tried(run: Run, rung: str) -> Tried | None:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,18 +93,23 @@ def make_table(folder: Path, run: str, into: Path) -> dict[str, Any]:
         for key, row in reviews.items():
             yield _left_out(key, row)
 
+    write_table(into, lines())
+    about = [str(issue) for issue in issues[""]]
+    return {"note": note, "issues": about[:100], "columns": reading.columns, "form": reading.form, "prepared": prepared}
+
+
+def write_table(into: Path, lines: Iterable[Line]) -> None:
+    """Write lines into a new table, which replaces an old one."""
     with new_path(into) as temporary, closing(sqlite3.connect(temporary)) as table:
         table.execute("PRAGMA journal_mode = OFF")
         table.execute(f"CREATE TABLE rows ({', '.join(COLUMNS)})")
         table.executemany(
             f"INSERT INTO rows VALUES ({', '.join('?' * len(COLUMNS))})",
-            (line.values(number) for number, line in enumerate(lines())),
+            (line.values(number) for number, line in enumerate(lines)),
         )
         for column in ("part", "state", "label", "length", "decision", "findings"):
             table.execute(f"CREATE INDEX by_{column} ON rows ({column})")
         table.commit()
-    about = [str(issue) for issue in issues[""]]
-    return {"note": note, "issues": about[:100], "columns": reading.columns, "form": reading.form, "prepared": prepared}
 
 
 def _parts(job: Job, examples: Sequence[Example], run: str) -> tuple[dict[str, str], str]:

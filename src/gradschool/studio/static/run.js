@@ -22,9 +22,16 @@ async function load() {
     parts.state, parts.result,
     h("div", { class: "columns" },
       h("div", h("section", { "aria-labelledby": "h-ladder" }, h("h2", { id: "h-ladder" }, "The ladder"), parts.ladder, parts.floors, parts.now), parts.losses, parts.gates),
-      h("div", parts.tried, h("section", { "aria-labelledby": "h-notes" }, h("h2", { id: "h-notes" }, "What it said"), parts.notes))));
+      h("div", parts.tried, settings(details), h("section", { "aria-labelledby": "h-notes" }, h("h2", { id: "h-notes" }, "What it said"), parts.notes))));
   result();
   return run;
+}
+
+function settings({ settings: changed, split }) {
+  return h("section", { "aria-labelledby": "h-settings" }, h("h2", { id: "h-settings" }, "Settings"),
+    split && h("p", { class: "soft small" }, split, "."),
+    h("details", h("summary", plural(changed.length, "setting differs from its default", "settings differ from their defaults")),
+      table("Settings that differ from their defaults", ["Setting", "Value"], changed.map(([name, value]) => h("tr", h("th", { scope: "row", class: "mono" }, name), h("td", { class: "text" }, value))))));
 }
 
 /** Take in new events; returns whether there are any. */
