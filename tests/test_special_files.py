@@ -23,7 +23,7 @@ from small_job import Whole
 SECONDS = 120  # after which a command is taken to read without end, on a busy machine too
 SOURCE = Path(inspect.getfile(cli)).parent.parent
 # Modules that read files of the package, or of /proc and /sys.
-OWN_READS = {"environment.py", "data/confusables.py", "audit/subject.py", "gates/forgetting.py"}
+OWN_READS = {"environment.py", "studio/processes.py", "data/confusables.py", "audit/subject.py", "gates/forgetting.py"}
 OWN_READS |= {f"model/{name}.py" for name in ("machine", "rendering", "threads")}
 
 # For each command and parameter, its arguments with SPECIAL in the place of that parameter; RUN is a run, JOB its job.
@@ -61,6 +61,7 @@ READ = {
     "serve base": "RUN --port 0 --base SPECIAL",
     "serve gguf": "RUN --port 0 --gguf SPECIAL",
     "serve specialists": "name=SPECIAL --port 0",
+    "studio folders": "SPECIAL --no-browser",
 }
 WRITTEN = {
     "audit output": "RUN --output SPECIAL",

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 import small_job
+from gradschool.visible import visible
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,6 +48,7 @@ audit = false
 max_new_tokens = 12
 constrain = false
 """
+ACTING = "a\u202eb\u200b\x1b[31m \U000e0041 \u0645\u200c\u0645 \U0001f468\u200d\U0001f469 x\u200dy\n\tend"
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 
 
@@ -236,6 +238,8 @@ def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
     page, _ = open_page(chromium, studio)
     page.goto(studio.url + PAGES["examples"])
     page.locator(FINISHED["examples"]).wait_for()
+    shown = page.evaluate("async (text) => (await import('/static/visible.js')).visible(text)", ACTING)
+    assert shown == visible(ACTING)
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the content"
     first = page.locator("button.cell").first

@@ -1,5 +1,9 @@
-// Elements from names, attributes and children. Text is always a text node: nothing that is shown can become markup.
+// Elements from names, attributes and children. Text is always a text node: nothing that is shown can become markup,
+// and characters that act or hide are written out.
 
+import { visible } from "./visible.js";
+
+const READ_OUT = ["aria-label", "title"];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element: h("p", { class: "soft" }, "text", h("b", "more")). Handlers are given as onclick: function. */
@@ -17,7 +21,7 @@ function fill(element, parts) {
     if (part === null || part === undefined || part === false) continue;
     if (part instanceof Node) element.append(part);
     else if (typeof part === "object") set(element, part);
-    else element.append(document.createTextNode(String(part)));
+    else element.append(document.createTextNode(visible(String(part))));
   }
   return element;
 }
@@ -29,7 +33,7 @@ function set(element, attributes) {
     else if (name === "style") Object.assign(element.style, value);
     else if (name === "value") element.value = value;
     else if (name === "href" && !/^(\/|#|\?)/.test(value)) throw new Error("links lead within the studio only");
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true ? "" : READ_OUT.includes(name) ? visible(String(value)) : value);
   }
 }
 

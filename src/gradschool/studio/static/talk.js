@@ -2,6 +2,7 @@
 
 import { get, post, reach, StudioError } from "./api.js";
 import { byId, h, link, path, screen, show } from "./dom.js";
+import { visible } from "./visible.js";
 import { action, dialog, duration, errorBox, filled, head, labelled, plural, say, tabs } from "./parts.js";
 
 const NAMES = { specialist: "Specialist", base: "Base alone" };
@@ -77,12 +78,12 @@ function take(line, conversations, boxes, extras, turn) {
   if (line.doing) return show(boxes.specialist, h("span", { class: "soft" }, line.doing));
   const { who } = line;
   if (line.begins) show(boxes[who]);
-  else if (line.part !== undefined) boxes[who].append(line.part);
+  else if (line.part !== undefined) boxes[who].append(visible(line.part));
   else {
     show(boxes[who], line.text || h("span", { class: "soft" }, "(empty)"));
     histories[who] = [...conversations[who], { role: "assistant", content: line.text || " " }];
     show(extras[who], passages(line.passages), judge(who, conversations[who], line));
-    spoken.textContent = `${NAMES[who]}: ${line.text}`;
+    spoken.textContent = visible(`${NAMES[who]}: ${line.text}`);
   }
   turn.scrollIntoView({ block: "end" });
 }
