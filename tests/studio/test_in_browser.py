@@ -248,7 +248,7 @@ def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
     page.get_by_role("dialog").get_by_label("Answer").wait_for()
     page.get_by_role("dialog").get_by_role("button", name="Drop").focus()
     page.keyboard.press("Enter")
-    page.get_by_text("Decision: drop").wait_for()
+    page.get_by_role("dialog").get_by_text("Decision: drop").wait_for()
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
     rows = [json.loads(line) for line in (studio.home / "orders" / "review.jsonl").read_text().splitlines()]
