@@ -22,7 +22,7 @@ MAX_LETTERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of the vision tower: a FocalNet (Yang et al. 2022, arXiv:2203.11926), which is convolutions and gates."""
+    """The size of the vision tower, a FocalNet of convolutions and gates (Yang et al. 2022, arXiv:2203.11926)."""
 
     width: int = 48  # of the first stage; each further one has twice as much
     depths: tuple[int, ...] = (1, 2, 4)
