@@ -132,7 +132,7 @@ def _train_of_run(record: Path) -> Work[Sequence[Example]]:
     run = Run.open(record.parent)
     split = run.saved(SPLIT)
     try:
-        examples = check(read_examples(run.job.examples, run.job.settings.data)).examples
+        examples = check(read_examples(run.job.examples, run.job.settings.data, root=run.job.folder)).examples
     except GradschoolError as error:
         yield Note(f"The examples of its job cannot be read, so memorization is not measured: {error.what}", "warning")
         return ()

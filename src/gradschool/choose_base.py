@@ -85,7 +85,7 @@ def _compare(run: Run, ladder: Sequence[Rung]) -> Work[tuple[ComparedBase, ...]]
 
 def _divide(run: Run, surveyed: Sequence[Surveyed]) -> Work[None]:
     """Split the examples that all bases can read, once for all bases and for the climb."""
-    examples = check(read_examples(run.job.examples, run.job.settings.data)).examples
+    examples = check(read_examples(run.job.examples, run.job.settings.data, root=run.job.folder)).examples
     unread = run.save(UNREAD, tuple(sorted({id_ for one in surveyed for id_ in one.unread})))
     if unread:
         yield Note(f"bases: {len(unread)} of {len(examples)} examples are left out: not every base reads them.")

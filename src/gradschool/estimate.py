@@ -249,7 +249,7 @@ def _from_hub(base: str, revision: str | None) -> Path:
 def workload_of(job: Job) -> Workload:
     """The longest example of a job with instructions, and the longest answer, in tokens guessed from characters."""
     settings = job.settings
-    examples = read_examples(job.examples, settings.data).examples
+    examples = read_examples(job.examples, settings.data, root=job.folder).examples
     rows = [sum(len(message.content) for message in example.messages) for example in examples]
     shared = _tokens(len(instructions_of(job)))
     longest = shared + _tokens(max(rows, default=0)) + TEMPLATE_TOKENS

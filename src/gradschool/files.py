@@ -104,6 +104,19 @@ def new_path(path: Path) -> Iterator[Path]:
             raise
 
 
+def cache_folder(name: str) -> Path:
+    """A folder for what can be computed again: in XDG_CACHE_HOME, by default ~/.cache."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (root if root.is_absolute() else Path.home() / ".cache") / "gradschool" / name
+    except RuntimeError as error:
+        raise ResourceError(
+            "There is no folder to keep what was computed in.",
+            "The system names no home folder for you.",
+            "set XDG_CACHE_HOME to a folder.",
+        ) from error
+
+
 def demand_replaceable(path: Path) -> None:
     """Raise UsageError for a pipe, a device or a socket: a file would take its place, also that of /dev/null."""
     if path.exists() and not (path.is_file() or path.is_dir()):

@@ -6,7 +6,9 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import Field
 
 from gradschool.constraint import Constraint as Constraint
 from gradschool.scores import Abstention as Abstention
@@ -26,12 +28,38 @@ from gradschool.values import Count, Fraction, NewTokens, Real, Seed, Temperatur
 T = TypeVar("T")
 
 
+IMAGE = "\ufffc"  # stands for an image in the text of a message that has images: "object replacement character"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image by the SHA-256 of its bytes; `likeness` is a perceptual hash (`images.likeness`).
+
+    Its bytes are in a `file`, or in `content` if it has none.
+    """
+
+    sha256: str
+    likeness: str = ""
+    file: str = field(default="", compare=False, repr=False)
+    content: Annotated[bytes, Field(exclude=True)] = field(default=b"", compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; `role` is system, user, assistant or tool."""
+    """One turn of a conversation; `role` is system, user, assistant or tool.
+
+    In the content of a message with `images`, each IMAGE character stands for one of them, in their order. In one
+    without, it is a character like any other.
+    """
 
     role: str
     content: str
+    # Left out where it is empty: what is saved of a conversation without images does not mention them.
+    images: Annotated[tuple[Image, ...], Field(exclude_if=lambda images: not images)] = ()
+
+    def __repr__(self) -> str:
+        images = f", images={self.images!r}" if self.images else ""
+        return f"Message(role={self.role!r}, content={self.content!r}{images})"
 
 
 Conversation: TypeAlias = tuple[Message, ...]
@@ -102,6 +130,11 @@ class Example:
     def ideal(self) -> str:
         """The ideal answer."""
         return self.messages[-1].content
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of the question."""
+        return tuple(image for message in self.question for image in message.images)
 
     @property
     def last_user(self) -> str:

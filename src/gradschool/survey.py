@@ -46,7 +46,7 @@ def survey(job: Job, ladder: Sequence[Rung]) -> Work[tuple[Surveyed, ...]]:
     Raises the error of the first one if none can be used, and errors that a base does not cause: about the data, a
     server that does not answer, or a host that the user has not allowed.
     """
-    examples = check(read_examples(job.examples, job.settings.data)).examples
+    examples = check(read_examples(job.examples, job.settings.data, root=job.folder)).examples
     found, errors = list[Surveyed](), list[GradschoolError]()
     for number, base in enumerate(job.settings.bases):
         yield Progress("bases: opening each", number, len(job.settings.bases), "bases")

@@ -160,7 +160,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
 
 def _read(job: Job) -> Work[tuple[Reading, Checked, Measure]]:
     """Read and check the examples, and find the metrics, which see the usable ones."""
-    reading = read_examples(job.examples, job.settings.data)
+    reading = read_examples(job.examples, job.settings.data, root=job.folder)
     checked = check(reading)
     with carried(checked.issues):
         measure = Measure(*find_metrics(job.settings.goal, job.folder, checked.examples))

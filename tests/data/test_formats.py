@@ -99,7 +99,8 @@ def test_structured_answers_become_json(read):
         ([{"content": "a"}], "unreadable", "without role"),
         (["hello"], "unreadable", "not an object"),
         ([], "unreadable", "without messages"),
-        ([{"role": "user", "content": [{"type": "image_url"}]}], "unreadable", "image_url"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "image", "without an image"),
+        ([{"role": "user", "content": [{"type": "input_audio"}]}], "unreadable", "input_audio"),
     ],
 )
 def test_rows_that_are_no_conversation_are_reported_and_skipped(read, turns, kind, words):

@@ -10,7 +10,7 @@ from gradschool.data.labels import class_issues
 from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
 from gradschool.data.reasoned import leave_out_reasoning
-from gradschool.records import Conversation, Example, Message, Source
+from gradschool.records import IMAGE, Conversation, Example, Message, Source
 from gradschool.visible import shortened
 
 REPEATS_NOTED = 0.1  # fraction of repeated answers from which it is reported
@@ -93,10 +93,19 @@ def _join(messages: Conversation) -> list[Message]:
     for message in messages:
         if joined and joined[-1].role == message.role != "tool":  # several tools may answer in a row
             both = f"{joined[-1].content}\n{message.content}".strip("\n")
-            joined[-1] = Message(message.role, both)
+            joined[-1] = _joined(joined[-1], message, both)
         else:
             joined.append(message)
     return joined
+
+
+def _joined(one: Message, other: Message, content: str) -> Message:
+    """Two messages as one with this content; a character in the place of an image is one only with its image."""
+    if one.images and not other.images:
+        content = one.content + content[len(one.content) :].replace(IMAGE, "\ufffd")
+    elif other.images and not one.images:
+        content = content.removesuffix(other.content).replace(IMAGE, "\ufffd") + other.content
+    return Message(one.role, content, (*one.images, *other.images))
 
 
 def _compare(examples: list[Example], issues: list[Issue]) -> None:

@@ -117,8 +117,9 @@ def unnumbered(text: str) -> str:
 
 
 def question_text(example: Example) -> str:
-    """The question of an example without its system message, which all examples share."""
-    return "\n".join(message.content for message in example.question if message.role != "system")
+    """The question of an example without its system message, which all examples share; images are their hashes."""
+    text = "\n".join(message.content for message in example.question if message.role != "system")
+    return "\n".join((text, *(image.sha256 for image in example.images)))
 
 
 def comparable_question(example: Example) -> str:

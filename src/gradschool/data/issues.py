@@ -17,6 +17,7 @@ Kind = Literal[
     "encoding",
     "repeated id",
     "tool calls",
+    "image",
     "reasoning",
     "chat template",
     "empty question",

@@ -28,7 +28,8 @@ from gradschool.data.shingles import (
     words_of,
 )
 from gradschool.data.short_texts import Corpus, Limits, Links, similar
-from gradschool.records import Example
+from gradschool.images.likeness import same_pictures
+from gradschool.records import Example, Image
 
 SHINGLE = 5  # words of an n-gram
 HASHES, SEED = 128, 1  # length of a signature; a fixed seed is enough, because every candidate is confirmed
@@ -58,6 +59,40 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
 
 def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
     """Clusters of examples with near-duplicate questions, as ascending positions.
+
+    Questions about images are near-duplicates if they share a picture, whatever they ask (`same_images`); those about
+    different pictures often have the same words.
+    """
+    seeing = [place for place, example in enumerate(examples) if example.images]
+    if not seeing:
+        return _alike_texts(examples, threshold)
+    reading = [place for place, example in enumerate(examples) if not example.images]
+    texts = _alike_texts([examples[place] for place in reading], threshold)
+    pictures = same_images([examples[place].images for place in seeing])
+    found = [tuple(reading[one] for one in cluster) for cluster in texts]
+    return sorted([*found, *(tuple(seeing[one] for one in cluster) for cluster in pictures)])
+
+
+def same_images(images: Sequence[Sequence[Image]]) -> list[tuple[int, ...]]:
+    """Clusters of questions that share a picture, by its bytes or by its perceptual hash, as ascending positions.
+
+    Links by the perceptual hash do not count in a cluster of more than a quarter of all: its pictures are made from a
+    template.
+    """
+    flat = [(place, image) for place, some in enumerate(images) for image in some]
+    first: dict[str, int] = {}
+    equal = [(first.setdefault(image.sha256, place), place) for place, image in flat]
+    by_hash = same_pictures([image.likeness for _, image in flat])
+    near = np.array([(flat[one][0], flat[other][0]) for one, other in by_hash], dtype=np.int64).reshape(-1, 2)
+    same = np.array(equal, dtype=np.int64).reshape(-1, 2)
+    roots = components(len(images), np.concatenate((same, near)))
+    crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(images))
+    kept = near[~crowded[near[:, 0]]]
+    return _clusters(components(len(images), np.concatenate((same, kept))))
+
+
+def _alike_texts(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
+    """Clusters of examples with nearly the same words, as ascending positions.
 
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
     template. Then its links by characters do not count.

@@ -124,5 +124,8 @@ def normalized_question(example: Example) -> str:
 
 
 def normalized_messages(messages: Conversation) -> str:
-    """Messages with their roles as one normalized text."""
-    return "\n".join(f"{message.role}: {normalize(message.content)}" for message in messages)
+    """Messages with their roles as one normalized text, in which images are their hashes."""
+    return "\n".join(
+        " ".join((f"{message.role}: {normalize(message.content)}", *(image.sha256 for image in message.images)))
+        for message in messages
+    )

@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
 from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
+from gradschool.data.picture_folders import classes_of, read_classes
+from gradschool.data.pictures import Pictures, pictures_of
+from gradschool.data.reading import Reading as Reading
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
 from gradschool.data.tables import Row, without_nothing
 from gradschool.data.wrapped import entries
@@ -46,25 +49,14 @@ FIX = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The content of the files of examples.
-
-    `form` is the detected form ("prompt/completion in JSON lines"), `columns` the use of each column or key, `issues`
-    the lines that could not be read or had to be repaired.
-    """
-
-    examples: list[Example]
-    form: str
-    columns: dict[str, str]
-    issues: list[Issue]
-
-
 class _Collector:
     """Collects examples, issues and counts while a file is read."""
 
-    def __init__(self, name: str, stem: str, reader: RowReader, ids: set[str], *, table: bool) -> None:
+    def __init__(
+        self, name: str, stem: str, reader: RowReader, ids: set[str], pictures: Pictures, *, table: bool
+    ) -> None:
         self.name, self.stem, self.reader, self.table = name, stem, reader, table
+        self.pictures = pictures
         self.data = reader.data
         self.examples: list[Example] = []
         self.issues: list[Issue] = []
@@ -103,6 +95,7 @@ class _Collector:
         words: dict[str, str] = {}
         if self.table:
             value, words = without_nothing(value)
+        value, images = self.pictures.taken(value, self.data)
         try:
             form, reading = self.reader.read(value)
         except UnknownForm as error:
@@ -113,6 +106,7 @@ class _Collector:
             text = f"`{form.output}` is {words[form.output]!r}, which programs write for an empty cell"
             self.issues.append(Issue("empty answer", source, "dropped", repair(text)[0]))
             return
+        reading = replace(reading, messages=self.pictures.put_back(reading.messages, images))
         self._keep(value, form, reading, source)
 
     def _drop(self, source: Source, row: Row, error: NoConversation) -> None:
@@ -140,6 +134,7 @@ class _Collector:
             if part != "not used" or shown not in self.columns:
                 self.columns[shown] = part
         self.findings.add(value, form, reading, self.examples[-1], used)
+        self.columns |= dict.fromkeys((repair(key)[0] for key in self.pictures.columns), "image")
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
             kind = "reasoning" if note.startswith("reasoning") else kind
@@ -165,34 +160,42 @@ def _marked_bad(row: Mapping[str, Any]) -> set[str]:
     return {one.key.partition(".")[0] for one in assessments_of(row) if one.meaning == "bad"}
 
 
-def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = None) -> Reading:
+def read_examples(
+    paths: Path | Sequence[Path], data: Data, name: str | None = None, root: Path | None = None
+) -> Reading:
     """Read examples in any common form, detected by content: messages, pairs, alpaca, sharegpt, as JSON or a table.
 
     `paths` are files, folders of files, or patterns such as `data/*.csv`. Lines that cannot be read are reported and
-    skipped; no line takes more than 8 MB of memory. `name` is what the user calls a single file. Raises DataError if a
-    file does not exist, is not text, has no known form, or if more than half of its lines cannot be read.
+    skipped; no line takes more than 8 MB of memory. `name` is what the user calls a single file. Images are files in
+    the folder of their file of examples, or in `root`, the job's folder; a folder with one sub-folder of images for
+    each class gives an example for each image. Raises DataError if a file does not exist, is not text, has no known
+    form, or if more than half of its lines cannot be read.
     """
-    files, issues = example_files([paths] if isinstance(paths, Path) else paths)
     ids: set[str] = set()
-    readings = [
-        _read_file(path, data, name if name and len(files) == 1 else shown, ids) for shown, path in files.items()
+    named = [paths] if isinstance(paths, Path) else list(paths)
+    pictured = {path: found for path in named if path.is_dir() and (found := classes_of(path))}
+    files, issues = example_files([path for path in named if path not in pictured])
+    readings = [read_classes(path, found, ids) for path, found in pictured.items()]
+    readings += [
+        _read_file(path, data, name if name and len(files) == 1 else shown, ids, root) for shown, path in files.items()
     ]
     if len(readings) == 1 and not issues:
         return readings[0]
     forms = dict.fromkeys(reading.form for reading in readings)
     return Reading(
         [example for reading in readings for example in reading.examples],
-        f"{', '.join(forms)} in {len(files)} files",
+        f"{', '.join(forms)} in {len(readings)} {'files' if not pictured else 'places'}",
         {column: part for reading in reversed(readings) for column, part in reading.columns.items()},
         [*issues, *(issue for reading in readings for issue in reading.issues)],
     )
 
 
-def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
+def _read_file(path: Path, data: Data, name: str, ids: set[str], root: Path | None) -> Reading:
     held, delimiter = container(path, name, data)
     sample = sample_of(rows(path, name, held, delimiter, data))
-    reader = reader_of(sample, data)
-    found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
+    pictures = pictures_of(sample, path.parent, root or path.parent, data)
+    reader = reader_of(pictures.without(sample, data), data)
+    found = _Collector(name, repair(path.stem)[0], reader, ids, pictures, table=held in TABLES)
     with carried(found.issues):
         for row in rows(path, name, held, delimiter, data):
             found.add(row)

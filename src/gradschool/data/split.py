@@ -143,7 +143,9 @@ def verify_split(examples: Sequence[Example], split: Split) -> None:
 
 
 def _content(example: Example) -> list[list[str]]:
-    return [[message.role, message.content] for message in example.messages]
+    return [
+        [message.role, message.content, *(image.sha256 for image in message.images)] for message in example.messages
+    ]
 
 
 def _hash(examples: Sequence[Example], split: Split) -> str:

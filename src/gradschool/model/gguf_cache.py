@@ -1,6 +1,5 @@
 """Where bases that were converted from GGUF are kept, each in a folder that is named by the SHA-256 of its file."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -8,7 +7,8 @@ from pathlib import Path
 
 import filelock
 
-from gradschool.errors import ModelError, ResourceError, UsageError
+from gradschool.errors import ModelError, UsageError
+from gradschool.files import cache_folder as of_cache
 from gradschool.files import disk_errors, read_json
 
 FILE = "gguf.json"  # in a converted folder: the file that it was made of
@@ -17,16 +17,8 @@ UNFINISHED = "unfinished.json"  # the same, in one whose conversion was interrup
 
 
 def cache_folder() -> Path:
-    """The folder with the converted bases: in XDG_CACHE_HOME, by default ~/.cache."""
-    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        return (root if root.is_absolute() else Path.home() / ".cache") / "gradschool" / "gguf"
-    except RuntimeError as error:
-        raise ResourceError(
-            "There is no folder to keep a converted base in.",
-            "The system names no home folder for you.",
-            "set XDG_CACHE_HOME to a folder.",
-        ) from error
+    """The folder with the converted bases."""
+    return of_cache("gguf")
 
 
 def source_of(folder: Path) -> str:

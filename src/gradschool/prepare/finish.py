@@ -89,7 +89,7 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
         return
     try:
         job = read_job(folder.path)
-        examples = read_examples(job.examples, job.settings.data).examples
+        examples = read_examples(job.examples, job.settings.data, root=job.folder).examples
         yield Progress("splitting examples", 0, 0)
         examples = yield from _readable(examples, summary, limits)
         near = near_duplicates(examples, job.settings.data.near_duplicate)

@@ -110,7 +110,7 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
         return {example.id: example for example in packaged}
     if not own:
         raise DataError("This run was not begun here, so that the files of the job that it names are not read.")
-    examples = check(read_examples(job.examples, job.settings.data)).examples
+    examples = check(read_examples(job.examples, job.settings.data, root=job.folder)).examples
     split = facts.split
     if split is None:
         raise DataError("This run has no split yet.")

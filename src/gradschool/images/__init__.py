@@ -1,0 +1,1 @@
+"""Images of others: found, decoded within bounds, and compared."""
