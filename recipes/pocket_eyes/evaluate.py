@@ -46,7 +46,8 @@ def _answer(eyes: Eyes, scene: Scene, question: str, tokenizer: object, cells: i
     encode, decode = tokenizer.encode, tokenizer.decode  # type: ignore[attr-defined]
     text = "".join(piece for piece, _ in pieces([("user", IMAGE_TOKEN + question)], cells)) + "<|im_start|>assistant\n"
     ids = encode(text, add_special_tokens=False)
-    features, new = eyes.features(as_pixels([scene.image])), []
+    features = eyes.features(as_pixels([scene.image]))
+    new: list[int] = []
     for _ in range(MAX_NEW):
         states = eyes.hidden(torch.tensor([[*ids, *new]]), features)[:, -1]
         token = int(eyes.base.lm_head(states).argmax())

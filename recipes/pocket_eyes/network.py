@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AutoTokenizer, FocalNetConfig, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    FocalNetConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+)
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from gradschool.model.lora import attach
@@ -23,7 +30,7 @@ POCKET = Path(__file__).parents[2] / "src" / "gradschool" / "bases" / "pocket"
 
 def llava_config(shape: Shape, image_token: int) -> LlavaConfig:
     """The config of the network, as transformers loads it."""
-    vision = FocalNetConfig(
+    vision: Any = FocalNetConfig(
         image_size=SIDE,
         patch_size=shape.patch,
         embed_dim=shape.width,
@@ -33,11 +40,11 @@ def llava_config(shape: Shape, image_token: int) -> LlavaConfig:
         focal_windows=[shape.focal_window] * len(shape.depths),
         use_conv_embed=True,
         drop_path_rate=0.0,
-        hidden_size=shape.last,  # which LLaVA's projector reads
     )
+    vision.hidden_size = shape.last  # which LLaVA's projector reads
     return LlavaConfig(
         vision_config=vision,
-        text_config=LlamaForCausalLM.config_class.from_pretrained(POCKET, local_files_only=True),
+        text_config=AutoConfig.from_pretrained(POCKET, local_files_only=True),
         image_token_index=image_token,
         vision_feature_select_strategy="full",
         vision_feature_layer=-1,

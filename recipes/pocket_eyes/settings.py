@@ -33,12 +33,12 @@ class Shape:
     @property
     def last(self) -> int:
         """The width of the last stage."""
-        return self.width * 2 ** (len(self.depths) - 1)
+        return self.width << (len(self.depths) - 1)
 
     @property
     def cell(self) -> int:
         """Pixels of a token, in both directions."""
-        return self.patch * 2 ** (len(self.depths) - 1)
+        return self.patch << (len(self.depths) - 1)
 
 
 @dataclass(frozen=True, slots=True)

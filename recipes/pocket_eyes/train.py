@@ -76,7 +76,7 @@ class Trainer:
         else:
             loss = self._naming_loss(scenes, pixels, order)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         used = min(1.0, self.progress.seconds / (self.minutes * 60))

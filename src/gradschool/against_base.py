@@ -9,6 +9,7 @@ from gradschool.data.issues import Issue, usable
 from gradschool.errors import DataError, ModelError
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.engine import Engine
+from gradschool.model.image_tokens import NO_EYES
 from gradschool.records import Conversation, Example, Note, Work
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -35,6 +36,7 @@ def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, 
     Examples are rendered as the rungs will: with and without instructions, as rows of training. Raises ModelError if
     the chat template takes none of them.
     """
+    demand_eyes(examples, engine)
     chat = engine.chat
     lengths: dict[str, int] = {}
     if chat is None:
@@ -58,6 +60,17 @@ def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, 
     text = f"tokens with the instructions; rows of over {limit:,} tokens are not trained on"
     issues += [Issue("too long", one.source, "kept", f"has {lengths[one.id]:,} {text}", one.id) for one in over]
     return Readable(readable, issues, lengths)
+
+
+def demand_eyes(examples: Sequence[Example], engine: Engine) -> None:
+    """Raise ModelError if examples have images, and the base is one on this machine that reads none."""
+    seeing = next((example for example in examples if example.images), None)
+    if seeing and engine.chat and not engine.chat.eyes:
+        raise ModelError(
+            f"The examples have images, and the base {engine.identity.name} reads none.",
+            f"The first is {seeing.source}.",
+            f"{NO_EYES}.",
+        )
 
 
 def demand_trainable(readable: Readable, parts: Sequence[Sequence[Example]], tune: Tune, engine: Engine) -> None:

@@ -11,6 +11,7 @@ from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
 from gradschool.errors import DamagedError
 from gradschool.evaluate import evaluate_until
+from gradschool.model.local import features_of
 from gradschool.model.opening import base_folder
 from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack
@@ -170,7 +171,9 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
     if run.saved(CLIMBED):
         return run.saved(FLOORS) or ()
     data, goal = workspace.data, run.job.settings.goal
-    work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
+    work = partial(
+        find_floors, data.train, data.test, workspace.measure.decides, goal.metric, features_of(workspace.engine)
+    )
     known = run.saved(FLOORS)
     floors = yield from run.once(FLOORS, work)
     right = is_of_test(floors, data.test)

@@ -39,9 +39,9 @@ from gradschool.model.memory import (
     free_bytes,
     parameters_of,
 )
-from gradschool.model.opening import POCKET, gguf_of, is_hub_id, refuse_other_pages
+from gradschool.model.opening import gguf_of, is_hub_id, refuse_other_pages
+from gradschool.model.pocket_eyes import built_in
 from gradschool.model.weights import refuse_pointers
-from gradschool.settings import BUILT_IN
 from gradschool.tune.activations import activation_bytes
 from gradschool.tune.memory import USABLE, CountActivations, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.passes import passes_of_workload
@@ -208,7 +208,7 @@ def config_of(base: str) -> PreTrainedConfig:
     refuse_other_pages(base)
     if page := page_of(base):
         base = page.id
-    folder = POCKET if base == BUILT_IN else Path(base).expanduser()
+    folder = built_in(base) or Path(base).expanduser()
     if folder.exists():
         folder = model_folder(folder)
         refuse_pointers(folder, "config.json")

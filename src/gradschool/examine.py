@@ -7,6 +7,7 @@ from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue
 from gradschool.job import Job
 from gradschool.model.chat import Chat
+from gradschool.model.local import features_of
 from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.ladder import LADDER
@@ -118,7 +119,8 @@ def _floors(workspace: Workspace, goal: Goal) -> Work[tuple[Trivial, ...]]:
         names = ", ".join(metric.name for metric in workspace.measure.unfitted)
         yield Note(f"Floors (scores of trivial answers) are shown in the climb only, because it fits {names}.")
         return ()
-    floors = yield from find_floors(workspace.data.train, workspace.data.test, workspace.measure.decides, goal.metric)
+    data, seen = workspace.data, features_of(workspace.engine)
+    floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric, seen)
     yield from notes_about(floors, goal.metric, goal.pass_mark)
     return floors
 

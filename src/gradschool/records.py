@@ -55,7 +55,7 @@ class Message:
     role: str
     content: str
     # Left out where it is empty: what is saved of a conversation without images does not mention them.
-    images: Annotated[tuple[Image, ...], Field(exclude_if=lambda images: not images)] = ()
+    images: Annotated[tuple[Image, ...], Field(exclude_if=lambda images: not images)] = field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         images = f", images={self.images!r}" if self.images else ""

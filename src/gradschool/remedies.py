@@ -17,7 +17,7 @@ from gradschool.rungs.rung import Rung
 from gradschool.score.judge import mean
 from gradschool.score.metric_info import metric_info
 from gradschool.score.style_remedies import style_remedies
-from gradschool.settings import BUILT_IN
+from gradschool.settings import BUILT_IN, SEEING
 from gradschool.workspace import Workspace
 
 FEW_EXAMPLES = 500  # train examples; below this, more of them is the cheapest thing to try
@@ -70,8 +70,8 @@ def advise(
     if train < FEW_EXAMPLES and not any(sentence.startswith(MORE_EXAMPLES) for sentence in advice):
         total = train + len(data.validation) + len(data.test)
         yield f"{MORE_EXAMPLES}: there are only {train} of the {total} for training."
-    if workspace.engine.identity.name == BUILT_IN:
-        yield "A larger base: pocket is a very small model; name another with base_model."
+    if (name := workspace.engine.identity.name) in (BUILT_IN, SEEING):
+        yield f"A larger base: {name} is a very small model; name another with base_model."
 
 
 def _failures(report: Report, rows: Sequence[Scored]) -> Iterator[str]:

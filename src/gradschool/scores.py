@@ -63,7 +63,7 @@ class Abstention:
     text: str
 
 
-FloorKind = Literal["constant", "nearest", "question", "letter"]
+FloorKind = Literal["constant", "nearest", "question", "letter", "probe", "nearest image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class Floor:
     """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
 
     The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
-    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
+    one `letter`. For labels of images, also those of a linear `probe` on what the base's vision tower computes, and of
+    the `nearest image` by it. A rung must be proven better than each floor that is `binding`; others are only reported.
     """
 
     kind: FloorKind

@@ -10,6 +10,7 @@ from gradschool.file_names import FileName
 from gradschool.values import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
 
 BUILT_IN = "pocket"  # the base model that is part of the package
+SEEING = "pocket-eyes"  # the one that also reads images
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
 ExportForm = Literal["adapter", "gguf-adapter", "merged", "gguf", "ollama"]
 NumberFormat = Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"]  # of GGUF files, small to large
@@ -329,8 +330,8 @@ class Settings(Section):
     )
     base_model: Bases = Field(
         BUILT_IN,
-        description="pocket (built in), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, a server; or a list of "
-        "these, which are compared on validation",
+        description="pocket or, for images, pocket-eyes (both built in), smollm2, a folder, a GGUF file, ollama:NAME, "
+        "a Hub id, a server; or a list of these, which are compared on validation",
     )
     model: str | None = Field(None, description="name of the model on that server")
     revision: str | None = Field(None, description="commit of the Hub model; default: resolved once, and saved")

@@ -17,7 +17,7 @@ from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, rank
 from gradschool.model.engine import Engine, TextLoss, refused
 from gradschool.model.local import local_engine
 from gradschool.model.signals import RELEVANCE
-from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
+from gradschool.records import IMAGE, Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
 from gradschool.score.abstention import given
 from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
 from gradschool.values import Fraction
@@ -191,7 +191,7 @@ class Specialist:
         turns = [m for m in question if m.role != "system"]
         last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
         if self.recipe.passages and last is not None:
-            turns[last] = Message("user", quote_passages(passages, turns[last].content))
+            turns[last] = with_passages(turns[last], passages)
         return turns
 
     def _turns_of(self, example: Example) -> list[Message]:
@@ -286,6 +286,13 @@ class Specialist:
     def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
         """The losses of plain texts, without instructions; raises ModelError if the engine cannot compute them."""
         return self.engine.text_losses(texts, self.recipe.adapter)
+
+
+def with_passages(message: Message, passages: Sequence[Passage]) -> Message:
+    """A user turn with quoted passages; a character of theirs that stands for an image in a message is none."""
+    if message.images:
+        passages = [replace(one, text=one.text.replace(IMAGE, "\ufffd")) for one in passages]
+    return replace(message, content=quote_passages(passages, message.content))
 
 
 def answer_and_cite(

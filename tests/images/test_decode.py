@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradschool.images.decode import BadImage, decoded
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import decoded
 
 
 def saved(image: Image.Image, kind: str, **how: object) -> bytes:

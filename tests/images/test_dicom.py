@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradschool.images.decode import BadImage, decoded
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import decoded
 
 pydicom = pytest.importorskip("pydicom")
 

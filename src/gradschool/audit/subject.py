@@ -73,7 +73,8 @@ def around_last_user(conversation: Conversation, before: str = "", after: str = 
     """A conversation with paragraphs before and after the text of its last user message."""
     turns = list(conversation)
     last = max(place for place, message in enumerate(turns) if message.role == "user")
-    turns[last] = Message("user", "\n\n".join(part for part in (before, turns[last].content, after) if part))
+    text = "\n\n".join(part for part in (before, turns[last].content, after) if part)
+    turns[last] = replace(turns[last], content=text)
     return tuple(turns)
 
 

@@ -105,7 +105,7 @@ def _joined(one: Message, other: Message, content: str) -> Message:
         content = one.content + content[len(one.content) :].replace(IMAGE, "\ufffd")
     elif other.images and not one.images:
         content = content.removesuffix(other.content).replace(IMAGE, "\ufffd") + other.content
-    return Message(one.role, content, (*one.images, *other.images))
+    return Message(one.role, content, images=(*one.images, *other.images))
 
 
 def _compare(examples: list[Example], issues: list[Issue]) -> None:

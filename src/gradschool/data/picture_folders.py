@@ -42,7 +42,7 @@ def read_classes(folder: Path, classes: dict[str, list[Path]], ids: set[str]) ->
             except BadPicture as error:
                 issues.append(Issue("image", source, "dropped", repair(str(error))[0]))
                 continue
-            messages = Message("user", IMAGE, (image,)), Message("assistant", repair(name)[0])
+            messages = Message("user", IMAGE, images=(image,)), Message("assistant", repair(name)[0])
             examples.append(Example(id_, messages, id_, source))
     with carried(issues):
         if len(issues) > len(examples):

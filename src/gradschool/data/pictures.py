@@ -14,7 +14,8 @@ from typing import Any
 
 from gradschool.data.columns import detect
 from gradschool.data.formats import NoConversation, is_list_text, plain
-from gradschool.images.decode import SUFFIXES, BadImage
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import SUFFIXES
 from gradschool.images.located import located
 from gradschool.json_text import parse_any_json
 from gradschool.records import IMAGE, Conversation, Image, Message

@@ -146,6 +146,8 @@ def _parts(example: Example) -> list[Example]:
 
     These are its sentences, if they are long enough, and the message without the numbers written around it.
     """
+    if example.images:  # which a part of the text says nothing about
+        return [example]
 
     def asks(text: str, before: Conversation = ()) -> Example:
         return replace(example, messages=(*before, Message("user", text), example.messages[-1]))

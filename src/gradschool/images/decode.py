@@ -7,21 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gradschool.errors import first_line
+from gradschool.images.bounds import MAX_PIXELS, BadImage, demand_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES = 50_000_000  # of a file
-MAX_PIXELS = 50_000_000  # of an image: decoded, it takes three to four bytes for each
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 HEIF = ("HEIF",)  # known to Pillow only once pillow-heif is registered
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".dcm")
 DICOM = b"DICM"  # after 128 bytes
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # after `ftyp`
-
-
-class BadImage(ValueError):
-    """An image that cannot be used; the message says why and what to do, as the end of a sentence."""
 
 
 def decoded(content: bytes) -> "Image":
@@ -73,16 +69,6 @@ def _bounded() -> Iterator[None]:
                 f"describes far more than the {MAX_PIXELS / 1e6:.0f} million pixels that are decoded"
             ) from error
         raise BadImage(f"is damaged ({first_line(error)}): save it again") from error
-
-
-def demand_size(width: int, height: int) -> None:
-    """Raise BadImage unless an image of this size can be decoded: a small file may describe one of any size."""
-    if width < 1 or height < 1:
-        raise BadImage(f"has {width} x {height} pixels")
-    if width * height > MAX_PIXELS:
-        raise BadImage(
-            f"has {width:,} x {height:,} pixels; at most {MAX_PIXELS / 1e6:.0f} million are decoded: save it smaller"
-        )
 
 
 def _as_rgb(image: "Image") -> "Image":

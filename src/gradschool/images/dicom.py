@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from gradschool.errors import first_line
-from gradschool.images.decode import BadImage, demand_size
+from gradschool.images.bounds import BadImage, demand_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image

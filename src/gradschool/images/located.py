@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from gradschool.files import cache_folder, read_file, write_bytes
-from gradschool.images.decode import MAX_BYTES, BadImage, decoded
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import MAX_BYTES, decoded
 from gradschool.images.likeness import likeness
 from gradschool.records import Image
 from gradschool.visible import shortened

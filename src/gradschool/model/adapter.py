@@ -1,6 +1,7 @@
 """Adapters on disk, in PEFT's format: adapter_config.json and adapter_model.safetensors."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gradschool.errors import ModelError
 from gradschool.files import new_folder, read_json, write_bytes, write_json
 from gradschool.model.kinds import ADAPTER, BASE_KEY
 from gradschool.model.lora import LoraLinear, lora_layers
+from gradschool.model.seeing import eyes_in
 from gradschool.panics import Panic, panics_as_errors
 
 WEIGHTS = "adapter_model.safetensors"
@@ -42,12 +44,26 @@ PLAIN_INITIALIZATIONS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revision: str | None) -> None:
     """Write a network's LoRA layers as a PEFT folder, atomically."""
-    layers = dict(lora_layers(network))
+    inner, outer = places_of(network)
+    layers = {outer + name.removeprefix(inner): layer for name, layer in lora_layers(network)}
     rank = next(iter(layers.values())).lora_a.shape[0]
     scale = next(iter(layers.values())).scale
     with new_folder(folder) as temporary:
-        write_json(temporary / ADAPTER, peft_config(sorted(layers), rank, round(scale * rank), base_name, revision))
+        config = peft_config(sorted(layers), rank, round(scale * rank), base_name, revision)
+        if inner != outer:  # a list of names would be of layers of the vision tower too
+            names = "|".join(sorted({name.rpartition(".")[2] for name in layers}))
+            config["target_modules"] = rf"{re.escape(outer)}.*\.({names})"
+        write_json(temporary / ADAPTER, config)
         write_bytes(temporary / WEIGHTS, save(adapter_tensors(layers), {"format": "pt"}))
+
+
+def places_of(network: PreTrainedModel) -> tuple[str, str]:
+    """Where the decoder is in a network and where it is in its whole base, as the beginnings of names.
+
+    They differ for a base that reads images: other programs load an adapter over all of it.
+    """
+    inner, eyes = f"{network.base_model_prefix}.", eyes_in(network)
+    return (inner, f"{eyes.decoder}.") if eyes else (inner, inner)
 
 
 def name_base(folder: Path, base_name: str) -> None:
@@ -117,7 +133,9 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     """
     read, modules = read_matrices(folder), dict(network.named_modules())
     layers: dict[str, LoraLinear] = {}
-    for name, one in read.layers.items():
+    inner, outer = places_of(network)
+    for written, one in read.layers.items():
+        name = inner + written.removeprefix(outer) if written.startswith(outer) else written
         base, rank = modules.get(name), len(one.lora_a)
         fits = isinstance(base, nn.Linear) and one.lora_b.shape == (base.out_features, rank)
         if not isinstance(base, nn.Linear) or not fits or one.lora_a.shape != (rank, base.in_features):

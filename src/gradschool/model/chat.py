@@ -10,22 +10,25 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradschool.errors import ModelError, first_line
 from gradschool.json_text import each_text
+from gradschool.model.image_tokens import NO_EYES, without_images
 from gradschool.model.prefix import common_prefix
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
 from gradschool.model.tool_format import ToolFormat, read_format
 from gradschool.model.tool_turns import Tool, as_object, changed, placed, uses_tools
 from gradschool.panics import panics_as_errors
-from gradschool.records import Conversation, Message
+from gradschool.records import IMAGE, Conversation, Image, Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from gradschool.model.eyes import Eyes
 
 # With a template that writes today's date, the tokens would change from day to day.
 FIXED_DATE = "26 Jul 2024"
@@ -58,18 +61,26 @@ class Unfit(ModelError):
     """A conversation that the chat template of a base does not take; the base can be used for others."""
 
 
+def no_eyes(name: str) -> Unfit:
+    """The error for a conversation with images, asked of a base that reads none."""
+    return Unfit(f"{name} reads no images, and the conversation has some.", "It reads text only.", NO_EYES + ".")
+
+
 class Chat:
     """Renders conversations for one tokenizer with one template.
 
-    `template` replaces the tokenizer's own (a specialist has the one that it was made with). `notes` are sentences
-    for the user about adjustments. Raises ModelError if the template cannot be used for training or answers.
+    `template` replaces the tokenizer's own (a specialist has the one that it was made with). With `eyes`, messages may
+    have images. `notes` are sentences for the user about adjustments. Raises ModelError if the template cannot be used
+    for training or answers.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None) -> None:
-        self.tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None, eyes: "Eyes | None" = None
+    ) -> None:
+        self.tokenizer, self.eyes = tokenizer, eyes
         self._lock = threading.Lock()  # encoding sets options of the tokenizer, so that threads must take turns
         notes: list[str] = []
-        own = tokenizer.chat_template
+        own = tokenizer.chat_template or (eyes.processor.template if eyes else None)
         if isinstance(own, dict):  # several, by purpose
             own = own.get("default") or next(iter(own.values()), None)
         if not (template or own):
@@ -86,10 +97,13 @@ class Chat:
         added = tokenizer.added_tokens_decoder
         self._control = {token.content for token in added.values() if token.special}
         self._control |= {str(token) for token in tokenizer.all_special_tokens}
+        self._control |= {eyes.token} if eyes else set()
         self._control_pattern = _any_of(self._control)
         # Roles of conversations of which the template shows all messages, and whether these are about tools.
         self._shown: set[tuple[tuple[str, bool], ...]] = set()
-        self._fold_system = False
+        self._fold_system = self._in_parts = False
+        if eyes:
+            self._in_parts = self._takes_parts(eyes)
         if self._refuses_system():
             self._fold_system = True
             notes.append("The chat template has no system messages; they are put before the first question.")
@@ -106,7 +120,9 @@ class Chat:
         With `tools` that the answer may call, and `begun` as the text with which it begins, markup included.
         """
         bare = bool(tools) and self.tool_format.bare
-        return self._encode(self.prompt_text(conversation, tools, "" if bare else None) + begun)
+        return self._seen(
+            self._encode(self.prompt_text(conversation, tools, "" if bare else None) + begun), conversation
+        )
 
     @cached_property
     def tool_format(self) -> ToolFormat:
@@ -135,7 +151,8 @@ class Chat:
         """
         prompt, end = self.prompt_text(conversation), (self._stop_id,) if ended else ()
         start = self._encode(prompt)
-        return start, [[*self._continue(prompt, start, self._mark(text)), *end] for text in texts]
+        begun = [[*self._continue(prompt, start, self._mark(text)), *end] for text in texts]
+        return self._seen(start, conversation), begun
 
     def render(self, conversation: Conversation) -> Rendered:
         """The tokens of a conversation that ends with the answer to train on, and their loss mask.
@@ -165,7 +182,7 @@ class Chat:
             )
         start = self._encode(prompt)
         trained = [*self._continue(prompt, start, answer + self._before_stop), self._stop_id]
-        after = self._after_ids
+        start, after = self._seen(start, conversation[:-1]), self._after_ids
         mask = (False,) * len(start) + (True,) * len(trained) + (False,) * len(after)
         rendered = Rendered(tuple(start + trained + after), mask)
         _check_mask(rendered, self._stop_id)
@@ -199,6 +216,7 @@ class Chat:
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without clean-up of spaces."""
+        ids = without_images(ids, self.eyes.token_id) if self.eyes else ids
         with self._lock, _failures_as_unfit():
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
@@ -237,9 +255,61 @@ class Chat:
 
     def text(self, renderer: Renderer, conversation: Conversation, add_generation_prompt: bool, **switches: Any) -> str:
         """The text of a conversation as any program renders it with these tokens; raises Refused."""
-        messages = [as_object(message) for message in conversation]
+        messages = [self._with_images(as_object(message), message) for message in conversation]
         variables = {**self.tokenizer.special_tokens_map, "add_generation_prompt": add_generation_prompt}
         return renderer.render(messages, variables | switches)
+
+    def _with_images(self, plain: dict[str, Any], message: Message) -> dict[str, Any]:
+        """A message as the template takes it, with its images: as parts of its content, or as tokens in its text."""
+        if not self.eyes:
+            if message.images:
+                raise no_eyes("This base")
+            return plain
+        texts = message.content.split(IMAGE) if message.images else [message.content]
+        if len(texts) != len(message.images) + 1:
+            raise Unfit(
+                f"A message has {len(message.images)} images and {len(texts) - 1} places for them in its text.",
+                "Each image has one.",
+                "give each image its place.",
+            )
+        if not self._in_parts:
+            return plain | {"content": self.eyes.token.join(texts)}
+        parts: list[dict[str, str]] = []
+        for number, text in enumerate(texts):
+            parts += [{"type": "image"}] if number else []
+            parts += [{"type": "text", "text": text}] if text or len(texts) == 1 else []
+        return plain | {"content": parts}
+
+    def _takes_parts(self, eyes: "Eyes") -> bool:
+        """Whether the template shows contents that are lists of parts, and the image token for those of images."""
+        self._in_parts = True
+        asked = (Message("user", f"{IMAGE}{PLACEHOLDER}", images=(Image("0" * 64),)),)
+        try:
+            text = self._text(asked)
+        except ModelError:
+            return False
+        return PLACEHOLDER in text and text.count(eyes.token) == 1
+
+    def _seen(self, ids: list[int], conversation: Conversation) -> list[int]:
+        """Tokens of a prompt with those of its images."""
+        images = [image for message in conversation for image in message.images]
+        if not images or not self.eyes:
+            return ids
+        if ids.count(self.eyes.token_id) != len(images):
+            raise Unfit(
+                "The base's chat template does not show each image once.",
+                f"It shows {ids.count(self.eyes.token_id)} of {len(images)}.",
+                "put images into messages of the user, or use another base_model.",
+            )
+        found = iter(images)
+        try:
+            return [
+                one
+                for token in ids
+                for one in (self.eyes.tokens(next(found)) if token == self.eyes.token_id else (token,))
+            ]
+        except ModelError as error:
+            raise Unfit(*error.args) from error
 
     def _demand_all_shown(self, conversation: Conversation) -> None:
         """Raise Unfit if the template leaves out a message, as some do with messages of tools."""
@@ -362,7 +432,8 @@ def fold_system(conversation: Conversation) -> Conversation:
     system, *others = conversation
     for position, message in enumerate(others):
         if message.role == "user":
-            others[position] = Message("user", f"{system.content}\n\n{message.content}")
+            said = system.content.replace(IMAGE, "\ufffd") if message.images else system.content
+            others[position] = replace(message, content=f"{said}\n\n{message.content}")
             return tuple(others)
     return (Message("user", system.content), *others)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradschool.images.data_url import content_of
 from gradschool.json_text import parse_json
 from gradschool.model.chat import fold_system
 from gradschool.model.log_probs import FIELDS
@@ -71,7 +72,7 @@ class Dialect:
             "top_p": decoding.top_p,
             "seed": decoding.seed,
         }
-        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        messages = [{"role": message.role, "content": content_of(message)} for message in conversation]
         sent = {name: fields[name] for name in fields if name not in self.left_out}
         asked = (FIELDS if decoding.log_probs else {}) | request_fields(decoding.constraint, self.lax)
         return {"messages": messages} | sent | asked

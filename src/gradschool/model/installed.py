@@ -19,8 +19,9 @@ from gradschool.model.ollama_store import OllamaModel
 from gradschool.model.ollama_store import listed as ollama_listed
 from gradschool.model.opening import POCKET, gguf_of
 from gradschool.model.places import name_of
+from gradschool.model.pocket_eyes import EYES, pocket_eyes_folder
 from gradschool.model.safetensors_header import tensors_of
-from gradschool.settings import BUILT_IN
+from gradschool.settings import BUILT_IN, SEEING
 
 LM_STUDIO = ("~/.lmstudio", "~/.cache/lm-studio")  # its home folder now, and earlier
 LM_STUDIO_POINTER = ".lmstudio-home-pointer"  # in the user's home: where it was moved to
@@ -55,6 +56,8 @@ class InstalledBase:
 def installed_bases() -> Iterator[InstalledBase]:
     """All bases that are found without being named, source by source."""
     yield _folder(POCKET, BUILT_IN, "built in")
+    if EYES.is_dir():
+        yield _folder(pocket_eyes_folder(), SEEING, "built in")
     for name, named in NAMED.items():
         if file := named.installed():
             yield _gguf(file, name, "fetched")

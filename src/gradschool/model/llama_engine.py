@@ -16,7 +16,7 @@ from gguf import GGUFReader
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256
-from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, varied_length
+from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, no_eyes, varied_length
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refuse_too_long, too_long
 from gradschool.model.gguf_file import TEMPLATE, TOKENS, read_gguf
@@ -112,6 +112,8 @@ class LlamaEngine:
         """The tokens of a conversation up to where the answer begins; raises Unfit if the template does not take it."""
         if self.chat:
             return self.chat.prompt_ids(conversation)
+        if any(message.images for message in conversation):
+            raise no_eyes("llama.cpp, as it is run here,")
         text = "\n".join(message.content for message in conversation)
         if self.server.tokens(text, start=False) == self.server.tokens(text, control=False):
             return self.server.prompt_ids(conversation)

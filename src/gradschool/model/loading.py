@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
 from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
@@ -19,6 +25,7 @@ from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
 from gradschool.model.kinds import no_config
 from gradschool.model.loaded import demand_numbers, left_out, refuse_head, refuse_report
+from gradschool.model.seeing import FAMILIES, eyes_of, give_eyes, language_part, sees
 from gradschool.model.weights import check_weights, refuse_packed, refuse_pointers
 from gradschool.panics import panics_as_errors
 
@@ -31,6 +38,7 @@ LOADED = re.compile(
     r"config\.json|generation_config\.json|added_tokens\.json|special_tokens_map\.json|tokenizer.*\.json|tekken\.json|"
     r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*|.*\.safetensors\.index\.json"
 )
+LOADED_TO_SEE = re.compile(LOADED.pattern + r"|(pre)?processor_config\.json")  # by a base that reads images
 # Keys that any program may write differently: its version, and the places where it found the model.
 PLACES = ("_name_or_path", "name_or_path", "special_tokens_map_file", "tokenizer_file")
 WRITERS = ("transformers_version", *PLACES)
@@ -108,7 +116,10 @@ def load(
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
         packing = loading_in_four_bits(known, dtype, device) if quantization else {}
-        network, report = _network(folder, device, dtype, packing)
+        if sees(known):
+            network, report = _seeing(folder, device, dtype, packing, tokenizer)
+        else:
+            network, report = _network(folder, device, dtype, packing, AutoModelForCausalLM)
     if warnings is not None and (warning := left_out(network, report)):
         warnings.append(warning)
     demand_numbers(folder, network, [0, 1])
@@ -133,13 +144,34 @@ def tokenizer_of(folder: Path) -> Any:
     return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _network(
-    folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]
+def _seeing(
+    folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any], tokenizer: Any
 ) -> tuple["PreTrainedModel", dict[str, Any]]:
-    """The network of a folder, and what the loader reports about its weights."""
+    """The language part of a base that reads images, whose embedding layer takes image tokens, and the report."""
+    if packing:
+        raise ModelError(
+            f"The base in {folder} cannot be quantized.",
+            "Its vision tower would be too.",
+            "leave out `quantization`, or take a smaller base.",
+        )
+    whole, report = _network(folder, device, dtype, packing, AutoModelForImageTextToText)
+    whole.requires_grad_(False).eval()
+    network = language_part(whole)
+
+    def identity() -> str:
+        return sha256_of([hash_weights(folder), hash_files(folder), str(dtype)])
+
+    give_eyes(network, eyes_of(folder, whole, tokenizer, identity))
+    return network, report
+
+
+def _network(
+    folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any], kind: Any
+) -> tuple["PreTrainedModel", dict[str, Any]]:
+    """The network of a folder as a class of transformers loads it, and what the loader reports about its weights."""
     try:
         with panics_as_errors():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = kind.from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,
@@ -217,10 +249,20 @@ def hash_files(folder: Path) -> str:
     JSON is compared by its values, without those that only say which program wrote it.
     """
     hashes = {}
+    loaded = LOADED_TO_SEE if _is_seeing(folder) else LOADED
     for path in sorted(folder.iterdir()):
-        if LOADED.fullmatch(path.name) and path.is_file():
+        if loaded.fullmatch(path.name) and path.is_file():
             hashes[path.name] = _hash_json(path) if path.suffix == ".json" else sha256(path)
     return sha256_of(hashes)
+
+
+def _is_seeing(folder: Path) -> bool:
+    """Whether the base in a folder reads images."""
+    try:
+        config = read_json(folder / "config.json")
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("model_type") in FAMILIES
 
 
 def _hash_json(path: Path) -> str:

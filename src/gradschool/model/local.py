@@ -1,6 +1,6 @@
 """The local engine: a base on this machine, with any number of adapters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,9 +25,10 @@ from gradschool.model.memory import rows_at_once
 from gradschool.model.onednn import bound_caches
 from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.seeing import eyes_in
 from gradschool.model.signals import signals_of
 from gradschool.model.threads import choose_threads, threads_for
-from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Failure, NumberFormat
+from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Example, Failure, NumberFormat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -88,9 +89,10 @@ class LocalEngine:
             raise
         self.warnings = tuple(warnings)
         self.network.requires_grad_(False)
+        self.eyes = eyes_in(self.network)
         with unusable_values(folder):
             self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
-            self.chat = Chat(self.tokenizer, template)
+            self.chat = Chat(self.tokenizer, template, self.eyes)
             ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
             self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
             self.context_length = self._context_length()
@@ -316,6 +318,19 @@ def _format(dtype: torch.dtype, device: torch.device, reason: str) -> NumberForm
 def local_engine(engine: Engine) -> LocalEngine | None:
     """The engine itself if its weights are on this machine: these can be trained, merged and exported."""
     return engine if isinstance(engine, LocalEngine) else None
+
+
+def features_of(engine: Engine) -> Callable[[Example], list[float]] | None:
+    """What a base sees of the images of an example, as the mean over them of one vector each; None without eyes."""
+    if not isinstance(engine, LocalEngine) or not (eyes := engine.eyes):
+        return None
+
+    def seen(example: Example) -> list[float]:
+        vectors = [eyes.pooled(image) for image in example.images]
+        found: list[float] = torch.stack(vectors).mean(0).tolist()
+        return found
+
+    return seen
 
 
 def demand_local(engine: Engine, use: str, fix: str) -> LocalEngine:

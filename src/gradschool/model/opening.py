@@ -17,8 +17,10 @@ from gradschool.model.named import NAMED
 from gradschool.model.ollama import ollama_name, ollama_route, stored_name
 from gradschool.model.ollama_store import find as find_stored
 from gradschool.model.places import name_of, remember
+from gradschool.model.pocket_eyes import POCKET as POCKET
+from gradschool.model.pocket_eyes import pocket_eyes_folder
 from gradschool.records import BaseIdentity, Note, NumberFormat, Work
-from gradschool.settings import BUILT_IN, Settings
+from gradschool.settings import BUILT_IN, SEEING, Settings
 
 # The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
 ADDRESS = re.compile(
@@ -31,7 +33,6 @@ MIRROR = re.compile(
     r"(?P<host>https?://(?!localhost|127\.)[^/]+)/(?:models/)?(?P<id>(?!v\d|api|openai)[\w-][\w.-]*/(?!v\d+/?$|api)[\w.-]+)"
     r"(?:/(?:tree|blob|resolve)/.*)?/?(?:[?#].*)?"
 )
-POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Found:
 
 def has_own_name(name: str) -> bool:
     """Whether a base is found by its name alone, on every machine that has it, and not by a folder."""
-    return name == BUILT_IN or name in NAMED or bool(stored_name(name))
+    return name in (BUILT_IN, SEEING) or name in NAMED or bool(stored_name(name))
 
 
 def is_hub_id(name: str) -> bool:
@@ -188,6 +189,8 @@ def _find(settings: Settings, folder: Path) -> Work[Found]:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
         return Found(POCKET, name)
+    if name == SEEING:
+        return Found(pocket_eyes_folder(), name)
     if (model := stored_name(name)) and (about := find_stored(model).about()):
         yield Note(about)
     if file := gguf_of(name, folder):

@@ -20,6 +20,7 @@ from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, D
 from gradschool.settings import Remote
 
 TOKENS_PER_MESSAGE = 4
+TOKENS_PER_IMAGE = 1_000  # as most bases write one
 DEFAULT_CONTEXT = 4096  # of common servers
 CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "n_ctx", "n_ctx_train")
 SERVER = "A model server"
@@ -71,7 +72,12 @@ class RemoteEngine:
 
     def count_tokens(self, conversation: Conversation) -> int:
         """An estimate of the number of tokens from the length of the text, with an error of some tens of percent."""
-        return sum(TOKENS_PER_MESSAGE + -(-len(message.content) // CHARACTERS_PER_TOKEN) for message in conversation)
+        return sum(
+            TOKENS_PER_MESSAGE
+            + -(-len(message.content) // CHARACTERS_PER_TOKEN)
+            + TOKENS_PER_IMAGE * len(message.images)
+            for message in conversation
+        )
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: the common API of servers does not return the loss of a text."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from gradschool.model.engine import Engine
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.local import local_engine
-from gradschool.model.opening import POCKET, gguf_of, path_named
-from gradschool.settings import BUILT_IN
+from gradschool.model.opening import gguf_of, path_named
+from gradschool.model.pocket_eyes import built_in
 
 
 def file_bytes(name: str, folder: Path, engine: Engine) -> int:
@@ -25,7 +25,7 @@ def weight_bytes(name: str, folder: Path) -> int:
     """
     if file := gguf_of(name, folder):
         return 2 * read_gguf(file).parameters
-    place = POCKET if name == BUILT_IN else path_named(name, folder)
+    place = built_in(name) or path_named(name, folder)
     return _total(place.glob("*.safetensors")) if place and place.is_dir() else 0
 
 

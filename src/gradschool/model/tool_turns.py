@@ -58,9 +58,9 @@ def changed(message: Message, change: Callable[[str], str]) -> Message:
         )
         return replace(message, content=change(message.content), calls=calls)
     if isinstance(message, Returned):
-        new = [change(text) for text in (message.content, message.call, message.name)]
-        return Returned(message.role, *new)
-    return Message(message.role, change(message.content))
+        content, call, name = (change(text) for text in (message.content, message.call, message.name))
+        return replace(message, content=content, call=call, name=name)
+    return replace(message, content=change(message.content))
 
 
 def placed(message: Message, placeholder: str) -> Message:
@@ -68,7 +68,7 @@ def placed(message: Message, placeholder: str) -> Message:
     if isinstance(message, Calling):
         calls = tuple(replace(call, name=placeholder, arguments="{}") for call in message.calls)
         return replace(message, content="", calls=calls)
-    return replace(message, content=placeholder)
+    return replace(message, content=placeholder, images=())
 
 
 def uses_tools(message: Message) -> bool:

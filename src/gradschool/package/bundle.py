@@ -41,6 +41,7 @@ from gradschool.model.opening import base_folder, has_own_name, open_engine, pat
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.base_copy import copy_folder_of_base, copy_gguf, gguf_to_copy
 from gradschool.package.card import card
+from gradschool.package.image_files import in_package, with_copies
 from gradschool.package.known import write_known
 from gradschool.package.llama_runtime import llama_base, llama_engine
 from gradschool.package.manifest import (
@@ -71,7 +72,7 @@ from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
 from gradschool.run_keys import BASES
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
-from gradschool.settings import BUILT_IN
+from gradschool.settings import BUILT_IN, SEEING
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
@@ -107,7 +108,9 @@ def pack(
         portable = without_places(_places(run, manifest))
         yield from name_models(folder, manifest.base_name)
         if recipe.shots:
-            write_lines(folder / EXAMPLES, list_of(Example).dump_python([*recipe.examples], mode="json"))
+            write_lines(
+                folder / EXAMPLES, list_of(Example).dump_python(with_copies(recipe.examples, folder), mode="json")
+            )
         _write_test(folder / EVIDENCE, rows, split, test, portable)
         if incumbent:
             write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
@@ -137,7 +140,7 @@ def _write_test(
 ) -> None:
     """The questions of the test, the answers with their scores, and the split."""
     write_lines(evidence / TEST_FILE, _rows(rows, portable))
-    write_lines(evidence / QUESTIONS, list_of(Example).dump_python([*test], mode="json"))
+    write_lines(evidence / QUESTIONS, list_of(Example).dump_python(with_copies(test, evidence.parent), mode="json"))
     write_json(evidence / SPLIT_FILE, asdict(split))
 
 
@@ -335,8 +338,8 @@ def base_needed(manifest: Manifest) -> str:
         return "It has weights of its own and needs no base."
     if manifest.carries_base:
         return "It carries its base and needs nothing else."
-    if manifest.base_model == BUILT_IN and not manifest.in_folder:
-        return "It needs the built-in base pocket of the same version of gradschool."
+    if manifest.base_model in (BUILT_IN, SEEING) and not manifest.in_folder:
+        return f"It needs the built-in base {manifest.base_model} of the same version of gradschool."
     if base.kind == "remote":
         return f"It needs the server {manifest.base_model} with the model {manifest.model or ''}."
     if base.gguf:
@@ -353,5 +356,5 @@ def recipe_of(folder: Path, manifest: Manifest) -> Recipe:
     """The recipe of a specialist whose manifest was verified, with the examples and folders of its package."""
     packed = {name.partition("/")[0] for name in manifest.hashes}
     paths = {name: str((folder / name).resolve()) if name in packed else "" for name in FOLDERS}
-    examples = read_rows(folder / EXAMPLES, Example)
+    examples = in_package(read_rows(folder / EXAMPLES, Example), folder)
     return replace(manifest.recipe, examples=tuple(examples), **paths)  # type: ignore[arg-type]

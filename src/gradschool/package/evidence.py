@@ -9,6 +9,7 @@ from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import is_inside, list_of, read_json, read_rows
+from gradschool.package.image_files import in_package
 from gradschool.package.manifest import (
     EVIDENCE,
     INCUMBENT_FILE,
@@ -80,7 +81,7 @@ def packaged_questions(folder: Path) -> list[Example]:
             "An earlier version packed it; without the questions no export can be tested.",
             "climb again.",
         )
-    return read_rows(folder / EVIDENCE / QUESTIONS, Example)
+    return in_package(read_rows(folder / EVIDENCE / QUESTIONS, Example), folder)
 
 
 def packaged_measure(folder: Path, goal: Goal, examples: Sequence[Example]) -> Measure:

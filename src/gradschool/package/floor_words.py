@@ -12,6 +12,8 @@ NAMES: dict[FloorKind, str] = {
     "nearest": "copying the answer to the most similar training question",
     "question": "repeating the question",
     "letter": f"always answering “{LETTER}”",
+    "probe": "a linear probe on the features of the images",
+    "nearest image": "copying the answer to the most similar training image",
 }
 
 

@@ -24,7 +24,7 @@ from gradschool.records import AgainstIncumbent, BaseIdentity, Report, Verdict
 from gradschool.run import MANIFEST as MANIFEST
 from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
-from gradschool.settings import BUILT_IN, Answers, Remote
+from gradschool.settings import BUILT_IN, SEEING, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
 from gradschool.values import Count, Fraction, Level, Positive, Real
 
@@ -159,7 +159,7 @@ def _no_specialist(path: Path) -> UsageError:
     fix = "a climb writes one into the folder of its run, such as runs/contracts-1/specialist; name either folder."
     inside = next((folder for folder in path.parents[:3] if (folder / MANIFEST).is_file()), None)
     packed = sorted(one.parent.parent for one in path.glob(f"*/{PACKED}/{MANIFEST}")) if path.is_dir() else []
-    if str(path) == BUILT_IN and not path.exists():
+    if str(path) in (BUILT_IN, SEEING) and not path.exists():
         why = "It is the built-in base; `gradschool chat` and `gradschool answer` ask it as it is."
     elif not path.exists() and not path.is_symlink():
         why = "There is no such folder."

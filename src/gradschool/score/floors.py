@@ -34,6 +34,7 @@ from gradschool.run_keys import Key
 from gradschool.score.judge import score
 from gradschool.score.metric import Metric
 from gradschool.score.metric_info import metric_info
+from gradschool.score.probe import Features, image_answers
 from gradschool.score.stats import bounds, difference, more_examples
 
 T = TypeVar("T")
@@ -70,9 +71,17 @@ FLOORS: Key[tuple[Trivial, ...]] = Key("floors", tuple[Trivial, ...])
 
 
 def find_floors(
-    train: Sequence[Example], test: Sequence[Example], metric: Metric, name: str
+    train: Sequence[Example],
+    test: Sequence[Example],
+    metric: Metric,
+    name: str,
+    features: Features | None = None,
 ) -> Work[tuple[Trivial, ...]]:
-    """Score trivial answers to the test questions; all choices are made on train. `name` is that of the metric."""
+    """Score trivial answers to the test questions; all choices are made on train. `name` is that of the metric.
+
+    With the `features` of questions with images, a linear probe and a nearest image are scored too, which need not be
+    beaten: they are trained.
+    """
     yield Note("Scoring trivial answers, which a specialist must be better than.", "detail")
     pool = _short_enough(drawn(train, MAX_TRAIN))
     nearest = NearestQuestions(pool)
@@ -82,6 +91,9 @@ def find_floors(
         "question": [example.last_user for example in test],
         "letter": [LETTER] * len(test),
     }
+    if features and (seen := image_answers(train, test, features)):
+        yield Note("Scored a linear probe and a nearest neighbour on the features of the images.", "detail")
+        answers |= seen
     return _scored(answers, test, metric, name)
 
 
