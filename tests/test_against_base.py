@@ -69,3 +69,15 @@ def test_one_refused_question_does_not_stop_the_others(tmp_path: Path) -> None:
     questions = [(Message("assistant", "Hi"), Message("user", "a")), (Message("user", "b"),)]
     answers = dict(engine.answer(questions, Decoding(max_new_tokens=2)))
     assert answers[0].failure and "alternate" in answers[0].failure.reason and answers[1].failure is None
+
+
+def test_a_base_without_eyes_is_refused_by_name_before_anything_is_left_out(tmp_path: Path) -> None:
+    from PIL import Image as Picture
+
+    Picture.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    folder = job_folder(tmp_path, tiny.CHATML, ODD["assistant first"])
+    rows = [{"image": "a.png", "question": f"What is {n}?", "answer": f"shelf {n}"} for n in range(30)]
+    (folder / "books.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ModelError, match="have images, and the base base reads none") as error:
+        finish(open_job(read_job(folder)))
+    assert "books.jsonl:1" in error.value.why and "pocket-eyes" in error.value.fix

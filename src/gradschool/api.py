@@ -16,6 +16,7 @@ from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
 from gradschool.data.formats import NoConversation
 from gradschool.data.issues import Issue
+from gradschool.data.pictures import Pictures
 from gradschool.data.row_reader import RowReader
 from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, Shown, examine
@@ -38,6 +39,7 @@ from gradschool.records import (
     Failure,
     Floor,
     Gate,
+    Image,
     Interval,
     Message,
     Note,
@@ -79,6 +81,7 @@ __all__ = [
     "Floor",
     "Gate",
     "GradschoolError",
+    "Image",
     "Interval",
     "Issue",
     "Job",
@@ -254,6 +257,8 @@ def _conversation(question: Question) -> Conversation:
         return (Message("user", question),)
     if isinstance(question, Mapping):
         return _conversation_of_row(question)
+    if isinstance(question, Sequence) and any(map(_in_parts, question)):
+        return _conversation_of_row({"messages": list(question)})
     try:
         conversation = tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
     except (KeyError, TypeError) as error:
@@ -269,11 +274,17 @@ def _conversation(question: Question) -> Conversation:
     return conversation
 
 
+def _in_parts(message: Any) -> bool:
+    """Whether the content of a message is a list of parts, such as texts and images."""
+    content = message.get("content") if isinstance(message, Mapping) else None
+    return isinstance(content, list) and any(isinstance(part, Mapping) for part in content)
+
+
 def _conversation_of_row(row: Mapping[str, Any]) -> Conversation:
     if "role" in row:
         raise UsageError(f"{row!r} is a message, not a question.", QUESTION, ASK)
     try:
-        return RowReader(Data()).question(row).messages
+        return RowReader(Data(), pictures=Pictures((Path.cwd(),))).question(row).messages
     except NoConversation as error:
         raise UsageError(f"{row!r} is not a question.", f"The row: {error}.", ASK) from error
 

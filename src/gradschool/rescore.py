@@ -41,6 +41,11 @@ def columns_of(path: Path) -> Data:
     return read_saved_job(file).settings.data if file.is_file() else Data()
 
 
+def packaged_at(path: Path) -> Path | None:
+    """The folder of a specialist, in which its test questions have their images; None for a base."""
+    return None if is_base(path) else specialist_folder(path)
+
+
 def score_specialist(
     folder: Path,
     examples: Path,

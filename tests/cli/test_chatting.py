@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 
 import made
 import small_job
 from gradschool.cli.chatting import COMMANDS, OTHER_NAMES, command_of
+from gradschool.records import IMAGE, Message
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +76,24 @@ def test_a_base_alone_can_be_asked(tmp_path: Path) -> None:
     assert answered == "base: hello" and any("fake is a base model" in note for note in notes)
     both = small_job.run("chat", "fake", "--base", "elsewhere", stdin="x\n")
     assert both.exit_code == 2 and "give one of them" in both.stderr
+
+
+def test_an_image_goes_with_the_next_question_only(monkeypatch: pytest.MonkeyPatch, echo: Path, tmp_path: Path) -> None:
+    from gradschool.model.fake import FakeEngine
+
+    asked: list[Message] = []
+
+    def stream(engine: FakeEngine, conversation: tuple[Message, ...], *more: object) -> list[str]:
+        asked.append(conversation[-1])
+        return ["yes"]
+
+    monkeypatch.setattr(FakeEngine, "stream", stream)
+    Picture.new("RGB", (6, 6), "red").save(tmp_path / "my picture.png")
+    said(echo, f"/image {tmp_path}/my picture.png", "What is it?", "And now?", "/image")
+    assert [(one.content, len(one.images)) for one in asked] == [(f"{IMAGE}What is it?", 1), ("And now?", 0)]
+
+
+def test_an_image_that_cannot_be_shown_says_why(echo: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    result = small_job.run("chat", echo, stdin=f"/image {tmp_path}/text.png\n/image gone.png\n", columns=400)
+    assert result.exit_code == 0 and "is no image" in result.stderr and "does not exist" in result.stderr

@@ -91,7 +91,7 @@ BROKEN: list[tuple[str, str]] = [
     ('{"messages": "text"}', "no known"),
     ('{"messages": [{"role": "user"}]}', "without role or content"),
     ('{"messages": [{"role": "user", "content": null}]}', "empty"),
-    ('{"messages": [{"role": "user", "content": [{"type": "image"}]}]}', "only text"),
+    ('{"messages": [{"role": "user", "content": [{"type": "image"}]}]}', "without an image"),
     ('{"messages": [{"role": 1, "content": "q"}]}', "'1'; known roles"),
     ('{"messages": 3}', "no known"),
     ('{"messages": []}', "without messages"),

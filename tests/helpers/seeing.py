@@ -58,7 +58,7 @@ def picture(folder: Path, seed: int, wide: int = 40, high: int = 28) -> Image:
     spots = np.random.default_rng(seed).integers(0, 255, (5, 7, 3), dtype=np.uint8)
     file = folder / f"picture-{seed}.png"
     Pillow.fromarray(spots).resize((wide, high), Pillow.Resampling.BICUBIC).save(file)
-    return located(file.name, (folder,), folder)
+    return located(file.name, (folder,))
 
 
 def tiny(folder: Path, family: str, seed: int = 0) -> Path:

@@ -1,5 +1,7 @@
 """Request bodies: parsed completely, or rejected with an error that names the wrong field."""
 
+import base64
+import io
 import json
 import time
 from dataclasses import replace
@@ -8,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Picture
 
-from gradschool.records import Decoding, Message
+from gradschool.records import IMAGE, Decoding, Message
 from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.request import (
@@ -335,3 +338,34 @@ def test_any_bytes_are_parsed_or_rejected(body: bytes) -> None:
 @given(st.fixed_dictionaries({}, optional=FIELDS) | JSON)
 def test_any_json_is_parsed_or_rejected(value: Any) -> None:
     parse_or_reject(json.dumps(value).encode())
+
+
+def red_square() -> str:
+    """A small image as a data: URL."""
+    buffer = io.BytesIO()
+    Picture.new("RGB", (6, 6), "red").save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.mark.parametrize("named", [{"url": red_square()}, red_square()])
+def test_an_image_that_is_sent_along_is_read(named: Any) -> None:
+    parts = [{"type": "text", "text": "What \ufffc is "}, {"type": "image_url", "image_url": named}]
+    [message] = chat(messages=[{"role": "user", "content": parts}]).question
+    assert message.content == f"What \ufffd is {IMAGE}" and len(message.images) == 1 and message.images[0].content
+    assert not message.images[0].file  # what a client sends is written nowhere
+
+
+@pytest.mark.parametrize(
+    ("role", "url", "why"),
+    [
+        ("user", "https://example.org/a.png", "data: URL"),
+        ("user", "file:///etc/passwd", "data: URL"),
+        ("user", "data:image/png;base64,AAAA", "is no image"),
+        ("user", "data:image/png;base64,", "is empty"),
+        ("assistant", red_square(), "only a user's message"),
+    ],
+)
+def test_an_image_that_is_not_sent_along_or_damaged_is_refused(role: str, url: str, why: str) -> None:
+    parts = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": url}}]
+    error = rejected(messages=[{"role": role, "content": parts}, HELLO])
+    assert error.status == 400 and why in error.message and error.param == "messages.0.content"

@@ -1,17 +1,21 @@
 """A chat in the terminal: its commands, and a history for each speaker."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from gradschool import errors
 from gradschool.cli.app import err, out
 from gradschool.cli.lines import escape, say
 from gradschool.cli.screen import show_notes
-from gradschool.records import Conversation, Message
+from gradschool.images.bounds import BadImage
+from gradschool.images.located import located
+from gradschool.records import IMAGE, Conversation, Image, Message
 from gradschool.specialist import Specialist
 
 COMMANDS = {
     "/help": "shows these commands",
+    "/image": "shows an image with the next question: /image PATH",
     "/reset": "begins a new conversation",
     "/bye": "ends the chat, as an empty line or Ctrl-D does",
 }
@@ -22,7 +26,11 @@ def chat_with(speakers: Mapping[str, Specialist], title: str) -> None:
     """Answer the lines of standard input by each speaker until the chat is ended."""
     say(out, f"{escape(title)}. {', '.join(COMMANDS)}")
     histories: dict[str, Conversation] = dict.fromkeys(speakers, ())
+    shown: list[Image] = []
     for line in _lines():
+        if path := image_path(line):
+            shown += _shown(path)
+            continue
         match command_of(line):
             case "/bye":
                 return
@@ -30,14 +38,44 @@ def chat_with(speakers: Mapping[str, Specialist], title: str) -> None:
                 for name, meaning in COMMANDS.items():
                     say(out, f"{name:8}{meaning}")
             case "/reset":
-                histories = dict.fromkeys(speakers, ())
+                histories, shown = dict.fromkeys(speakers, ()), []
                 out.print("A new conversation.")
+            case "/image":
+                say(out, "Name the file: /image PATH")
             case "":
+                asked = with_images(line.strip(), shown)
+                shown = []
                 for name, speaker in speakers.items():
-                    histories[name] = _answered(name, speaker, (*histories[name], Message("user", line.strip())))
+                    histories[name] = _answered(name, speaker, (*histories[name], asked))
             case unknown:
                 hint = "Put a space before it if it is a question."
                 say(out, f"There is no command {escape(unknown)}; /help lists them. {hint}")
+
+
+def image_path(line: str) -> str:
+    """The path in the command /image; empty for another line."""
+    command, _, path = line.strip().partition(" ")
+    return path.strip().strip("'\"") if command.lower() == "/image" else ""
+
+
+def with_images(text: str, images: Sequence[Image]) -> Message:
+    """A question about images, which come before its text."""
+    if not images:
+        return Message("user", text)
+    return Message("user", IMAGE * len(images) + text.replace(IMAGE, "\ufffd"), images=tuple(images))
+
+
+def _shown(path: str) -> list[Image]:
+    """The image of a file that the user names, with a line that says so; none, with the reason, if it is unusable."""
+    file = Path(path)
+    try:
+        file = file.expanduser()
+        image = located(file.name, (file.parent,))
+    except (BadImage, RuntimeError) as error:
+        say(err, f"[red]The image {escape(path)} cannot be shown.[/] It {escape(str(error))}.")
+        return []
+    say(out, f"{escape(file.name)} is shown with your next question.")
+    return [image]
 
 
 def command_of(line: str) -> str:

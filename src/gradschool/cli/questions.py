@@ -16,6 +16,7 @@ from gradschool.data.columns import detect
 from gradschool.data.encoding import Line, Unreadable, decode
 from gradschool.data.formats import NoConversation, as_text, plain
 from gradschool.data.parse import TABLES, Row, container_of, rows, text_rows
+from gradschool.data.pictures import Pictures
 from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, UsageError
@@ -91,20 +92,25 @@ def answer_rows(specialist: Specialist, questions: list[Question]) -> Iterator[d
     yield from (ready.pop(place) for place in sorted(ready))
 
 
-def read_arguments(arguments: Sequence[str], stdin: Iterable[str], data: Data | None = None) -> list[Question]:
+def read_arguments(
+    arguments: Sequence[str], stdin: Iterable[str], data: Data | None = None, packaged: Path | None = None
+) -> list[Question]:
     """The questions that arguments mean: each is a question, the name of a file of questions, or - for standard input.
+
+    Images are files in the working directory, next to a file of questions, or in the `packaged` specialist.
 
     Raises UsageError for a folder and for what only a file is called, if there is none; else as `read_questions`.
     """
     found: list[Question] = []
+    images = (Path.cwd(), *([packaged] if packaged else []))
     for kind, group in itertools.groupby(arguments, _kind):
         given = list(group)
         if kind == "text":
-            found += read_questions(given, data)
+            found += read_questions(given, data, images=images)
         elif kind == "standard input":
-            found += read_questions(stdin, data)
+            found += read_questions(stdin, data, images=images)
         else:
-            found += [question for name in given for question in read_file(Path(name), data)]
+            found += [question for name in given for question in read_file(Path(name), data, images)]
     return found
 
 
@@ -125,25 +131,29 @@ def _kind(argument: str) -> str:
     return "text"
 
 
-def read_file(path: Path, data: Data | None = None) -> list[Question]:
+def read_file(path: Path, data: Data | None = None, images: tuple[Path, ...] = ()) -> list[Question]:
     """Read the questions of a file, as `read_questions` reads them; a workbook too."""
+    images = (path.parent, *images)
     try:
         if zipfile.is_zipfile(path):
-            reader = RowReader(data or Data())
+            reader = RowReader(data or Data(), pictures=Pictures(images))
             found = list(_of_rows(rows(path, str(path), "workbook", "", reader.data), reader))
         else:
-            found = read_questions([decode(files.read_file(path))[0]], data, str(path))
+            found = read_questions([decode(files.read_file(path))[0]], data, str(path), images)
     except (Unreadable, OSError) as error:
         why = f"The system reports: {error.strerror}." if isinstance(error, OSError) else f"The reason: {error}"
         raise DataError(f"{path} cannot be read.", why, "name a file of text, JSON lines or a table.") from error
     return [replace(question, file=str(path)) for question in _usable(found, str(path))]
 
 
-def read_questions(lines: Iterable[str], data: Data | None = None, source: str = "the questions") -> list[Question]:
+def read_questions(
+    lines: Iterable[str], data: Data | None = None, source: str = "the questions", images: tuple[Path, ...] = ()
+) -> list[Question]:
     """Read questions: one per line, as a row of examples, a JSON string or plain text; or a JSON list, or a table.
 
     Rows are read as those of examples are, with the columns in `data`; an ideal answer in a row is not read. A line
-    that gives no question is `unreadable`. Raises DataError if there are no questions, or none that can be read.
+    that gives no question is `unreadable`. `images` are folders with images that rows name. Raises DataError if there
+    are no questions, or none that can be read.
     """
     try:
         text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
@@ -155,7 +165,7 @@ def read_questions(lines: Iterable[str], data: Data | None = None, source: str =
     if not text.strip():
         what = "Standard input" if source == "the questions" else source
         raise DataError(NO_QUESTIONS, f"{what} is empty.", USAGE)
-    reader = RowReader(data or Data())
+    reader = RowReader(data or Data(), pictures=Pictures(images))
     return _usable(_rows(text, reader) or list(_lines(text, reader)), source)
 
 

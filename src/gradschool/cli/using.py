@@ -74,12 +74,12 @@ def answer(
     from gradschool.cli.questions import STDIN, answer_rows, read_arguments
     from gradschool.cli.screen import Screen, show_notes
     from gradschool.package.bundle import open_base_or_specialist
-    from gradschool.rescore import columns_of
+    from gradschool.rescore import columns_of, packaged_at
 
     given = questions or [STDIN]
     if STDIN in given and sys.stdin.isatty():
         err.print("Write one question per line; Ctrl-D ends the list.")
-    asked = read_arguments(given, sys.stdin, columns_of(specialist))
+    asked = read_arguments(given, sys.stdin, columns_of(specialist), packaged_at(specialist))
     for file, count in Counter(question.file for question in asked if question.file).items():
         say(err, f"{escape(file)}: {count} question{'s' * (count > 1)}.")
     allow_hosts(allow_host)

@@ -28,7 +28,7 @@ def classes_of(folder: Path) -> dict[str, list[Path]]:
 
 def read_classes(folder: Path, classes: dict[str, list[Path]], ids: set[str]) -> Reading:
     """An example for each image; raises DataError if more than half of them cannot be used."""
-    pictures, issues, examples = Pictures(folder, folder), [], []
+    pictures, issues, examples = Pictures((folder,)), [], []
     for name, files in classes.items():
         for file in files:
             inner = file.relative_to(folder).as_posix()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.data.columns import detect
-from gradschool.data.formats import NoConversation, is_list_text, plain
+from gradschool.data.formats import CONTENT_KEYS, ROLE_KEYS, NoConversation, is_list_text, plain
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import SUFFIXES
 from gradschool.images.located import located
@@ -49,20 +49,20 @@ class BadPicture(NoConversation):
 
 @dataclass
 class Pictures:
-    """The images of one file's rows; paths are relative to its folder or to the `root`, which they may not leave.
+    """The images of rows; paths are relative to one of the `folders`, and of files in these.
 
-    `columns` are the keys that hold images, as the file spells them.
+    `columns` are the keys that hold images, as the rows spell them; None: each row shows which ones do.
     """
 
-    folder: Path
-    root: Path
-    columns: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    columns: tuple[str, ...] | None = None
     cached: dict[str, Image] = field(default_factory=dict)
     nonce: str = field(default_factory=lambda: secrets.token_hex(4))  # so that no text of others is taken for a mark
 
     def taken(self, row: Mapping[str, Any], data: Data) -> tuple[dict[str, Any], list[Image]]:
         """A row with marks in place of its images, and the images; raises NoConversation if one cannot be used."""
-        columns = [key for key in row if key in self.columns]
+        known = columns_of([row], data, self) if self.columns is None else self.columns
+        columns = [key for key in row if key in known]
         named = [one for key in columns for one in _listed(row[key])]
         rest = {key: value for key, value in row.items() if key not in columns}
         if not named and not any(map(_has_part, rest.values())):
@@ -127,7 +127,7 @@ class Pictures:
         if key and key in self.cached:
             return self.cached[key]
         try:
-            image = located(named, (self.folder, self.root), self.root)
+            image = located(named, self.folders)
         except BadImage as error:
             shown = f"the image {shortened(key)!r} " if key and not key.startswith("data:") else "an image "
             raise BadPicture(shown + str(error)) from error
@@ -164,10 +164,23 @@ class _Walk:
         if isinstance(value, dict):
             if _is_part(value):
                 return {"type": "text", "text": self._part(value)}
+            value = self._of_message(value) if _has_images(value) else value
             return {key: self._of(one) for key, one in value.items()}
         if isinstance(value, str) and self._given and TAG in value:
             return re.sub(re.escape(TAG), lambda _: self._place(), value)
         return value
+
+    def _of_message(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """A message with images next to its content, as Ollama's API and saved examples have it."""
+        start = len(self.found)
+        self.found += [self.pictures.image(one) for one in _listed(message["images"])]
+        marks = [self.pictures.mark(number) for number in range(start, len(self.found))]
+        rest = {key: one for key, one in message.items() if key != "images"}
+        text = next((key for key in CONTENT_KEYS if isinstance(rest.get(key), str)), "")
+        if text and rest[text].count(IMAGE) == len(marks):
+            places = iter(marks)
+            return rest | {text: re.sub(IMAGE, lambda _: next(places), rest[text])}
+        return rest | ({text: "".join(marks) + rest[text]} if text else {"content": "".join(marks)})
 
     def _part(self, part: Mapping[str, Any]) -> str:
         named = next((part[key] for key in SOURCES if part.get(key)), None)
@@ -197,11 +210,16 @@ def _is_part(value: Any) -> bool:
     return isinstance(value, dict) and value.get("type") in PARTS and not ({"role", "from"} & value.keys())
 
 
+def _has_images(value: Mapping[str, Any]) -> bool:
+    """Whether a value is a message with images next to its content."""
+    return bool(value.get("images")) and any(key in value for key in ROLE_KEYS)
+
+
 def _has_part(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_has_part, value))
     if isinstance(value, dict):
-        return _is_part(value) or any(map(_has_part, value.values()))
+        return _is_part(value) or _has_images(value) or any(map(_has_part, value.values()))
     return is_list_text(value) and any(f'"{name}"' in value for name in PARTS)
 
 
@@ -221,17 +239,16 @@ def _without_input(row: Mapping[str, Any], data: Data) -> bool:
         return False
 
 
-def pictures_of(rows: Sequence[Mapping[str, Any]], folder: Path, root: Path, data: Data) -> Pictures:
-    """How the images of a file are read, from its first rows: which of its columns hold images.
+def columns_of(rows: Sequence[Mapping[str, Any]], data: Data, pictures: Pictures) -> tuple[str, ...]:
+    """The keys of rows that hold images.
 
     A column does if its name says so, or the job names it as the input, and one of its values is an image: an existing
     file, bytes, or a data: URL. A path or an address alone shows nothing: many rows about pictures have one.
     """
-    pictures = Pictures(folder, root)
     keys = dict.fromkeys(key for row in rows for key in row)
     wanted = {plain(data.input_column)} if data.input_column else set()
     likely = [key for key in keys if plain(key) in COLUMNS or plain(key) in wanted]
-    return replace(pictures, columns=tuple(key for key in likely if any(_shown(rows, key, pictures))))
+    return tuple(key for key in likely if any(_shown(rows, key, pictures)))
 
 
 def _shown(rows: Sequence[Mapping[str, Any]], key: str, pictures: Pictures) -> Iterator[bool]:
@@ -249,6 +266,6 @@ def _is_file(name: str, pictures: Pictures) -> bool:
     if "\0" in name or len(name) > 1024 or not name.casefold().endswith(SUFFIXES):
         return False
     try:
-        return any((folder / name).is_file() for folder in (pictures.folder, pictures.root))
+        return any((folder / name).is_file() for folder in pictures.folders)
     except OSError:
         return False

@@ -31,7 +31,7 @@ from gradschool.data.issues import Issue, Kind, carried
 from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.picture_folders import classes_of, read_classes
-from gradschool.data.pictures import Pictures, pictures_of
+from gradschool.data.pictures import Pictures, columns_of
 from gradschool.data.reading import Reading as Reading
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
 from gradschool.data.tables import Row, without_nothing
@@ -52,11 +52,8 @@ FIX = (
 class _Collector:
     """Collects examples, issues and counts while a file is read."""
 
-    def __init__(
-        self, name: str, stem: str, reader: RowReader, ids: set[str], pictures: Pictures, *, table: bool
-    ) -> None:
+    def __init__(self, name: str, stem: str, reader: RowReader, ids: set[str], *, table: bool) -> None:
         self.name, self.stem, self.reader, self.table = name, stem, reader, table
-        self.pictures = pictures
         self.data = reader.data
         self.examples: list[Example] = []
         self.issues: list[Issue] = []
@@ -95,7 +92,6 @@ class _Collector:
         words: dict[str, str] = {}
         if self.table:
             value, words = without_nothing(value)
-        value, images = self.pictures.taken(value, self.data)
         try:
             form, reading = self.reader.read(value)
         except UnknownForm as error:
@@ -106,7 +102,6 @@ class _Collector:
             text = f"`{form.output}` is {words[form.output]!r}, which programs write for an empty cell"
             self.issues.append(Issue("empty answer", source, "dropped", repair(text)[0]))
             return
-        reading = replace(reading, messages=self.pictures.put_back(reading.messages, images))
         self._keep(value, form, reading, source)
 
     def _drop(self, source: Source, row: Row, error: NoConversation) -> None:
@@ -134,7 +129,7 @@ class _Collector:
             if part != "not used" or shown not in self.columns:
                 self.columns[shown] = part
         self.findings.add(value, form, reading, self.examples[-1], used)
-        self.columns |= dict.fromkeys((repair(key)[0] for key in self.pictures.columns), "image")
+        self.columns |= dict.fromkeys((repair(key)[0] for key in self.reader.pictures.columns or ()), "image")
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
             kind = "reasoning" if note.startswith("reasoning") else kind
@@ -193,9 +188,10 @@ def read_examples(
 def _read_file(path: Path, data: Data, name: str, ids: set[str], root: Path | None) -> Reading:
     held, delimiter = container(path, name, data)
     sample = sample_of(rows(path, name, held, delimiter, data))
-    pictures = pictures_of(sample, path.parent, root or path.parent, data)
-    reader = reader_of(pictures.without(sample, data), data)
-    found = _Collector(name, repair(path.stem)[0], reader, ids, pictures, table=held in TABLES)
+    pictures = Pictures(tuple(dict.fromkeys((path.parent, root or path.parent))))
+    pictures = replace(pictures, columns=columns_of(sample, data, pictures))
+    reader = replace(reader_of(pictures.without(sample, data), data), pictures=pictures)
+    found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
     with carried(found.issues):
         for row in rows(path, name, held, delimiter, data):
             found.add(row)

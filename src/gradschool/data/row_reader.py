@@ -1,7 +1,7 @@
 """The reader of one file's rows: what its columns are for, decided once from the first rows, and used for each row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradschool.data.calls import call_of
@@ -13,6 +13,7 @@ from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import CONVERSATIONS, NoConversation, keys_by_name, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess, translated
+from gradschool.data.pictures import Pictures
 from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
@@ -44,7 +45,7 @@ class RowReader:
 
     `data` has the columns that the job names or, if they were `guessed`, the guessed ones; `first` is the number of the
     first choice where answers are positions; `names` are keys that only name a text or document; `replies` says that
-    the answers under an unknown name are texts, which ratings judge.
+    the answers under an unknown name are texts, which ratings judge. `pictures` finds the images that rows name.
     """
 
     data: Data
@@ -52,6 +53,7 @@ class RowReader:
     guessed: Guess | None = None
     names: frozenset[str] = frozenset()
     replies: bool = False
+    pictures: Pictures = field(default_factory=Pictures)
 
     def read(self, row: Mapping[str, Any]) -> tuple[Form, RowReading]:
         """Read a row with its ideal answer; raises NoConversation, and its kind UnknownForm."""
@@ -80,7 +82,10 @@ class RowReader:
         """Read a row as a question: without its ideal answer, if it has one; raises NoConversation."""
         plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
         named = spelled(row, self.data.input_column)
-        reader = self if named else RowReader(plain_data, self.first, names=self.names)
+        row, images = self.pictures.taken(row, self.data)
+        reader = replace(self, data=self.data if named else plain_data, pictures=Pictures(columns=()))
+        if not named:
+            reader = replace(reader, guessed=None, replies=False)
         try:
             _, reading = reader._read(row, answered=False)
         except UnknownForm:
@@ -89,9 +94,17 @@ class RowReader:
             if len(texts) != 1:
                 raise
             reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
-        return RowReading(tuple(question_of(reading.messages)), (), (), reading.notes)
+        messages = self.pictures.put_back(tuple(question_of(reading.messages)), images)
+        return RowReading(messages, (), (), reading.notes)
 
     def _read(self, row: Mapping[str, Any], *, answered: bool, judged: bool = True) -> tuple[Form, RowReading]:
+        row, images = self.pictures.taken(row, self.data)
+        form, reading = self._read_text(row, answered=answered, judged=judged)
+        if images:
+            reading = replace(reading, messages=self.pictures.put_back(reading.messages, images))
+        return form, reading
+
+    def _read_text(self, row: Mapping[str, Any], *, answered: bool, judged: bool) -> tuple[Form, RowReading]:
         found = detect(row, self.data, answered=answered, names=self.names)
         if found is None:
             keys = keys_by_name(row)

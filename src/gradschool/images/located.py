@@ -20,13 +20,13 @@ DATA_URL = re.compile(r"data:[\w.+-]{0,40}/?[\w.+-]{0,40}(?:;[\w=.+-]{1,40}){0,4
 WEB = re.compile(r"(?:https?|ftp|s3|gs|hf)://", re.IGNORECASE)
 
 
-def located(named: Any, folders: tuple[Path, ...], root: Path) -> Image:
+def located(named: Any, folders: tuple[Path, ...]) -> Image:
     """The image that a value names, decoded once to be sure: a path, a data: URL, or an object with bytes or a path.
 
-    Paths are relative to one of the `folders`, and may not leave `root`. Raises BadImage.
+    Paths are relative to one of the `folders`, and must be of a file in one of them, links followed. Raises BadImage.
     """
     if isinstance(named, Mapping):
-        return _in_object(named, folders, root)
+        return _in_object(named, folders)
     if not isinstance(named, str) or not named.strip():
         raise BadImage("has no path and no bytes")
     text = named.strip()
@@ -34,7 +34,7 @@ def located(named: Any, folders: tuple[Path, ...], root: Path) -> Image:
         return kept(bytes_of(text))
     if WEB.match(text):
         raise BadImage(f"is on the web ({shortened(text)}): download it into the job's folder, and name that file")
-    path = _file(unquote(text.removeprefix("file://")) if text.startswith("file://") else text, folders, root)
+    path = _file(unquote(text.removeprefix("file://")) if text.startswith("file://") else text, folders)
     try:
         content = read_file(path, limit=MAX_BYTES)
     except OSError as error:
@@ -42,11 +42,11 @@ def located(named: Any, folders: tuple[Path, ...], root: Path) -> Image:
     return _image(content, str(path))
 
 
-def _in_object(named: Mapping[str, Any], folders: tuple[Path, ...], root: Path) -> Image:
+def _in_object(named: Mapping[str, Any], folders: tuple[Path, ...]) -> Image:
     """The image of an object, as the Hub's viewer, OpenAI and Anthropic write them."""
-    for key in ("url", "image_url", "image", "source", "path", "file_name"):
+    for key in ("url", "image_url", "image", "source", "path", "file", "file_name"):
         if named.get(key) and not (key == "path" and named.get("bytes")):
-            return located(named[key], folders, root)
+            return located(named[key], folders)
     for key in ("bytes", "data", "base64"):
         if isinstance(named.get(key), str) and named[key]:
             return kept(_plain_bytes(named[key]))
@@ -89,12 +89,12 @@ def _plain_bytes(text: str) -> bytes:
         raise BadImage("has bytes that are not base64") from error
 
 
-def _file(name: str, folders: tuple[Path, ...], root: Path) -> Path:
-    """The file of a name, which must be inside the root, links followed."""
+def _file(name: str, folders: tuple[Path, ...]) -> Path:
+    """The file of a name, which must be inside one of the folders, links followed."""
     if "\0" in name or len(name) > 4096:
         raise BadImage("has a path that no system can look up")
     plain = name.replace("\\", "/") if PureWindowsPath(name).drive == "" else name
-    inside = root.resolve()
+    inside = [folder.resolve() for folder in folders]
     outside = False
     for folder in folders:
         path = folder / PurePosixPath(plain)
@@ -104,14 +104,11 @@ def _file(name: str, folders: tuple[Path, ...], root: Path) -> Path:
                 continue
         except (OSError, RuntimeError):
             continue
-        if found.is_relative_to(inside):
+        if any(map(found.is_relative_to, inside)):
             return found
         outside = True
     if outside:
-        raise BadImage(
-            f"{shortened(name)!r} is outside the job's folder ({inside.name}): copy it into that folder, and name "
-            "the copy"
-        )
+        raise BadImage(f"{shortened(name)!r} is outside the job's folder: copy it into that folder, and name the copy")
     raise BadImage(
         f"{shortened(name)!r} does not exist: a path is relative to the file of examples or the job's folder"
     )

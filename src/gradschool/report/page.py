@@ -90,6 +90,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         kinds=list(dict.fromkeys(kind for report in reports for kind in report.failures)),
         reasons=failure_examples(questions),
         questions=questions[:MAX_QUESTIONS],
+        pictured=any(question.images for question in questions),
         total=len(questions),
         note=note,
         clip=CLIP,

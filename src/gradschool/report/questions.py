@@ -1,8 +1,9 @@
 """The test questions of a run with the answers of all rungs next to each other."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
@@ -10,12 +11,16 @@ from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.evaluate import measure_of
 from gradschool.files import read_rows
+from gradschool.images.data_url import data_url
 from gradschool.job import Job
+from gradschool.package.image_files import in_package
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
-from gradschool.records import Answer, Example, Scored
+from gradschool.records import IMAGE, Answer, Example, Image, Message, Scored
 from gradschool.report.facts import Facts
 from gradschool.saved_job import JOB_FILE, may_read_job
 from gradschool.score.time_limit import scoring_within
+
+MAX_PICTURED, MAX_SIDE = 60, 160  # questions with their images on the page, and pixels of an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Question:
     ideal: str
     answers: list[RungAnswer]
     incumbent: str = ""  # its answer
+    images: tuple[str, ...] = ()  # as data: URLs
 
     @property
     def failed(self) -> bool:
@@ -52,6 +58,7 @@ class _Scores:
 
     texts: dict[str, tuple[str, str]]
     rows: dict[str, dict[str, Scored]]
+    images: dict[str, tuple[Image, ...]] = field(default_factory=dict)
 
 
 def questions_of(facts: Facts) -> tuple[list[Question], str]:
@@ -72,7 +79,16 @@ def questions_of(facts: Facts) -> tuple[list[Question], str]:
     ids = dict.fromkeys(id_ for answers in facts.answers.values() for id_ in answers)
     questions = [_question(id_, facts, scores) for id_ in ids]
     judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
-    return sorted(questions, key=lambda question: _rank(question, judged)), note
+    ordered = sorted(questions, key=lambda question: _rank(question, judged))
+    pictured = [replace(one, images=tuple(_pictures(scores.images.get(one.id, ())))) for one in ordered[:MAX_PICTURED]]
+    return pictured + ordered[MAX_PICTURED:], note
+
+
+def _pictures(images: Iterable[Image]) -> Iterator[str]:
+    """Images as data: URLs; those that cannot be read any more are left out."""
+    for image in images:
+        with suppress(DataError):
+            yield data_url(image, MAX_SIDE)
 
 
 def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
@@ -92,7 +108,8 @@ def _score_again(facts: Facts) -> _Scores:
         known = [examples[id_] for id_ in answers if id_ in examples]
         scored = measure.score(known, [answers[example.id] for example in known])
         rows[rung] = {row.id: row for row in scored}
-    return _Scores({id_: (_text(example), example.ideal) for id_, example in examples.items()}, rows)
+    texts = {id_: (_text(example), example.ideal) for id_, example in examples.items()}
+    return _Scores(texts, rows, {id_: example.images for id_, example in examples.items() if example.images})
 
 
 def _saved_scores(facts: Facts) -> _Scores:
@@ -107,7 +124,7 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
     """The job's examples by id, if they are still those that were split; without the job, those of the package."""
     there = own and all(path.exists() for path in job.examples)
     if not there and (packaged := read_rows(facts.run.specialist / EVIDENCE / QUESTIONS, Example)):
-        return {example.id: example for example in packaged}
+        return {example.id: example for example in in_package(packaged, facts.run.specialist)}
     if not own:
         raise DataError("This run was not begun here, so that the files of the job that it names are not read.")
     examples = check(read_examples(job.examples, job.settings.data, root=job.folder)).examples
@@ -125,8 +142,13 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
 def _text(example: Example) -> str:
     turns = [message for message in example.question if message.role != "system"]
     if len(turns) == 1:
-        return turns[0].content
-    return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+        return _shown(turns[0])
+    return "\n\n".join(f"{turn.role}: {_shown(turn)}" for turn in turns)
+
+
+def _shown(message: Message) -> str:
+    """The text of a message with a word for each of its images."""
+    return message.content.replace(IMAGE, "[image]") if message.images else message.content
 
 
 def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
