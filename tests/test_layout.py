@@ -20,6 +20,7 @@ ACROSS_MODULES = {
     "parity/test_peft.py": "compared with PEFT",
     "prepare/chats/test_vendors.py": "exports in the forms of their vendors",
     "prepare/test_sources.py": "every kind of source in one preparation",
+    "recipes/test_pocket_eyes_recipe.py": "the recipe of pocket-eyes as a whole",
     "recipes/test_pocket_recipe.py": "the recipe of the built-in base",
     "score/test_coverage.py": "coverage of the confidence bounds, by simulation",
     "serve/test_clients.py": "the openai client against a server",

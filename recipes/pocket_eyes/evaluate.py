@@ -31,7 +31,8 @@ def evaluate(eyes: Eyes, settings: Training, folder: Path) -> dict[str, dict[str
         name: {"right": sum(found) / len(found), "questions": float(len(found))}
         for name, found in sorted(right.items())
     }
-    (folder / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
+    tower = sum(one.numel() for one in eyes.tower.parameters())
+    (folder / "evaluation.json").write_text(json.dumps({"tower": tower, "questions": figures}, indent=1) + "\n")
     return figures
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from recipes.pocket_eyes.card import card
 from recipes.pocket_eyes.evaluate import evaluate
 from recipes.pocket_eyes.export import export
 from recipes.pocket_eyes.settings import Training
@@ -29,6 +30,7 @@ def main() -> None:
     folder = args.out / "pocket-eyes"
     export(eyes, settings, folder)
     evaluate(eyes, settings, folder)
+    (folder / "README.md").write_text(card(folder, settings))
 
 
 if __name__ == "__main__":

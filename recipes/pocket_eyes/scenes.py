@@ -31,7 +31,7 @@ class Scene:
 
 def draw(order: random.Random) -> Scene:
     """Draw a random scene."""
-    name = order.choice(KINDS)
+    [name] = order.choices(KINDS, SHARES)
     scene = MAKERS[name](order)
     image = _photographed(scene.image.resize((SIDE, SIDE), Image.Resampling.BOX), order, gray=name not in COLOURED)
     return Scene(image, name, scene.facts | {"kind": KINDS.index(name)}, scene.questions, scene.options)
@@ -169,7 +169,7 @@ def _written(text: str, order: random.Random, largest: int) -> Image.Image:
 
 
 def _word(order: random.Random) -> Scene:
-    length = order.randint(1, MAX_LETTERS)
+    [length] = order.choices(range(1, MAX_LETTERS + 1), (5, 3, 1, 1))
     text = "".join(order.choice(LETTERS) for _ in range(length))
     image = _written(text, order, {1: 100, 2: 72, 3: 52, 4: 42}[length])
     facts = {f"letter {i}": LETTERS.index(text[i]) if i < length else len(LETTERS) for i in range(MAX_LETTERS)}
@@ -289,6 +289,7 @@ MAKERS: dict[str, Callable[[random.Random], Scene]] = {
     "cloud": _cloud,
 }
 KINDS = tuple(MAKERS)
+SHARES = (3, 2, 3, 1.5, 1, 1)  # of scenes, by kind
 COLOURED = ("shapes", "chart")
 # The number of classes of each fact, for the heads that the tower learns with.
 FACTS = {

@@ -47,8 +47,8 @@ class Training:
 
     shape: Shape = Shape()
     seed: int = 7
-    seeing_minutes: float = 10.0  # the tower alone learns to tell what is in a picture
-    naming_minutes: float = 15.0  # tower, projector and LoRA layers learn to answer
+    seeing_minutes: float = 7.0  # the tower alone learns to tell what is in a picture
+    naming_minutes: float = 22.0  # tower, projector and LoRA layers learn to answer
     seeing_batch: int = 96
     naming_batch: int = 48
     seeing_rate: float = 1.5e-3

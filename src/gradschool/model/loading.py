@@ -38,7 +38,7 @@ LOADED = re.compile(
     r"config\.json|generation_config\.json|added_tokens\.json|special_tokens_map\.json|tokenizer.*\.json|tekken\.json|"
     r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*|.*\.safetensors\.index\.json"
 )
-LOADED_TO_SEE = re.compile(LOADED.pattern + r"|(pre)?processor_config\.json")  # by a base that reads images
+LOADED_TO_SEE = re.compile(r"(pre)?processor_config\.json")  # these too, by a base that reads images
 # Keys that any program may write differently: its version, and the places where it found the model.
 PLACES = ("_name_or_path", "name_or_path", "special_tokens_map_file", "tokenizer_file")
 WRITERS = ("transformers_version", *PLACES)
@@ -249,9 +249,10 @@ def hash_files(folder: Path) -> str:
     JSON is compared by its values, without those that only say which program wrote it.
     """
     hashes = {}
-    loaded = LOADED_TO_SEE if _is_seeing(folder) else LOADED
+    seeing = _is_seeing(folder)
     for path in sorted(folder.iterdir()):
-        if loaded.fullmatch(path.name) and path.is_file():
+        known = LOADED.fullmatch(path.name) or (seeing and LOADED_TO_SEE.fullmatch(path.name))
+        if known and path.is_file():
             hashes[path.name] = _hash_json(path) if path.suffix == ".json" else sha256(path)
     return sha256_of(hashes)
 
