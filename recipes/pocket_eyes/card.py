@@ -29,7 +29,7 @@ No photograph, no picture of a person, no text of others.
 
 The tower first learned to tell what is in a picture ({seeing:g} minutes of processor time on one core), then tower, \
 projector and LoRA layers learned to answer ({naming:g} minutes). `python -m recipes.pocket_eyes.make --out FOLDER` \
-repeats that; the first ten minutes of answering drew all kinds of scenes equally often.
+repeats that; the first ten minutes of answering for the shipped weights drew all kinds of scenes equally often.
 
 ## What it can do
 

@@ -25,6 +25,7 @@ from gradschool.model.memory import (
     Device,
     key_shape,
     kv_cache_bytes,
+    seeing_bytes,
     without_weights,
 )
 from gradschool.model.reader import UNSUPPORTED, Reader
@@ -40,7 +41,7 @@ class AnsweringMemory:
         network, size = without_weights(config, device.dtype), device.dtype.itemsize
         output = network.get_output_embeddings()
         linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
-        self.base = sum(parameter.numel() for parameter in network.parameters()) * size
+        self.base = sum(parameter.numel() for parameter in network.parameters()) * size + seeing_bytes(config, size)
         self._cached = kv_cache_bytes(config, device.dtype)
         self._depth = int(config.get_text_config().num_hidden_layers)
         self._logits = int(output.out_features) * size

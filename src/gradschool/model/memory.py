@@ -3,13 +3,16 @@
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from gradschool.environment import CGROUP, free_memory
 from gradschool.errors import ModelError, first_line
+from gradschool.model.eyes import MAX_CACHED
+from gradschool.model.seeing import language_part, sees
 from gradschool.records import Decoding
 from gradschool.settings import Tune
 
@@ -77,7 +80,22 @@ def free_bytes(device: torch.device, cgroup: Path = CGROUP) -> int:
 
 def parameters_of(config: PreTrainedConfig) -> int:
     """The number of parameters of a base."""
-    return sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
+    network = without_weights(config, torch.bfloat16)
+    return sum(parameter.numel() for parameter in network.parameters()) + vision_parameters(config)
+
+
+def vision_parameters(config: PreTrainedConfig) -> int:
+    """The number of parameters of the vision tower and the projector; 0 for a base that reads no images."""
+    if not sees(config):
+        return 0
+    whole = _built(copy.deepcopy(config), torch.bfloat16, AutoModelForImageTextToText)
+    text = sum(parameter.numel() for parameter in language_part(whole).parameters())
+    return sum(parameter.numel() for parameter in whole.parameters()) - text
+
+
+def seeing_bytes(config: PreTrainedConfig, size: int) -> int:
+    """Bytes that reading images takes: vision tower and projector in numbers of `size` bytes, and cached features."""
+    return vision_parameters(config) * size + MAX_CACHED if sees(config) else 0
 
 
 def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | None = None) -> PreTrainedModel:
@@ -88,9 +106,15 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
         text.num_hidden_layers = depth
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:depth]
+    if sees(config):
+        return language_part(_built(config, dtype, AutoModelForImageTextToText))
+    return _built(config, dtype, AutoModelForCausalLM)
+
+
+def _built(config: PreTrainedConfig, dtype: torch.dtype, kind: Any) -> PreTrainedModel:
     try:
         with torch.device("meta"), no_init_weights():  # drawing weights takes most of the time, there too
-            network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
+            network: PreTrainedModel = kind.from_config(config, dtype=dtype)
         network.tie_weights()
     except Exception as error:  # whatever the numbers in a config of others lead to
         raise ModelError(

@@ -13,7 +13,7 @@ from gradschool.environment import gigabytes
 from gradschool.errors import ResourceError
 from gradschool.model.attention import Segments
 from gradschool.model.four_bits import packable
-from gradschool.model.memory import MATMUL_BUFFERS, Device, without_weights
+from gradschool.model.memory import MATMUL_BUFFERS, Device, seeing_bytes, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.passes import Pass
@@ -65,6 +65,7 @@ class TrainingMemory:
         if method == "4-bit lora":
             unpacked = [layer.weight.numel() * storage for layer in packable(network)] or unpacked
             self.base -= int(sum(unpacked) * (1 - FOUR_BIT_BYTES / storage))
+        self.base += seeing_bytes(config, storage)
         self._unpacked, self._unpacked_by_layer = max(unpacked), sum(w for w in unpacked if w < MAPPED) // self._depth
         self.trained = trained * TRAINED_BYTES
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
