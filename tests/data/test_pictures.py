@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from gradschool.data.check import check
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import Reading, read_examples
+from gradschool.data.sketches import common_wording, matches, sketches
 from gradschool.data.split import freeze_split
 from gradschool.errors import DataError
 from gradschool.records import IMAGE, Message
@@ -189,6 +190,15 @@ def test_a_picture_that_occurs_twice_with_one_answer_is_a_duplicate(tmp_path: Pa
     rows = [{"image": "pics/a0.png", "question": "Cat or dog?", "answer": "cat"}] * 2
     checked = check(read_examples(job(tmp_path, rows), Data()))
     assert [issue.kind for issue in checked.issues] == ["duplicate"]
+
+
+def test_questions_in_the_same_words_about_other_pictures_are_not_known(tmp_path: Path) -> None:
+    examples = labelled(tmp_path, 24).examples
+    known, asked = examples[:12], examples[12:]
+    common = common_wording(examples)
+    assert not any(matches(asked, sketches(known, common), common))
+    again = matches(known, sketches(known, common), common)
+    assert all(match and match.equal and match.number == number for number, match in enumerate(again))
 
 
 def test_more_than_half_unusable_images_are_an_error(tmp_path: Path) -> None:

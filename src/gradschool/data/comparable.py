@@ -130,9 +130,10 @@ def comparable_question(example: Example) -> str:
 def bare_question(example: Example) -> str:
     """As `comparable_question`, with each message `bare`.
 
-    Not if the answer has a number: that may depend on those in the question.
+    Not if the answer has a number: that may depend on those in the question. Nor if the question has images, of which
+    the hash begins or ends with digits.
     """
-    if DIGIT.search(example.ideal):
+    if example.images or DIGIT.search(example.ideal):
         return comparable_question(example)
     messages = (message for message in example.question if message.role != "system")
     return comparable("\n".join(bare(plain(message.content)) for message in messages))
