@@ -1,6 +1,7 @@
 """Images in rows of examples: the forms that people write, and what cannot be used."""
 
 import base64
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -15,7 +16,7 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.sketches import common_wording, matches, sketches
 from gradschool.data.split import freeze_split
 from gradschool.errors import DataError
-from gradschool.records import IMAGE, Message
+from gradschool.records import IMAGE, Example, Image, Message, Source
 from gradschool.settings import Data, Goal, SplitSettings
 
 
@@ -192,11 +193,14 @@ def test_a_picture_that_occurs_twice_with_one_answer_is_a_duplicate(tmp_path: Pa
     assert [issue.kind for issue in checked.issues] == ["duplicate"]
 
 
-def test_questions_in_the_same_words_about_other_pictures_are_not_known(tmp_path: Path) -> None:
-    rows = [{"image": f"pics/a{n}.png", "label": ("normal", "pneumonia")[n % 2]} for n in range(24)]
-    examples = read_examples(job(tmp_path, rows, 24), Data()).examples
-    known, asked = examples[:12], examples[12:]
-    common = common_wording(examples[12:18])
+def test_questions_in_the_same_words_about_other_pictures_are_not_known() -> None:
+    def example(number: int) -> Example:
+        image = Image(hashlib.sha256(str(number).encode()).hexdigest())
+        answer = Message("assistant", ("normal", "pneumonia")[number % 2])
+        return Example(str(number), (Message("user", IMAGE, images=(image,)), answer), str(number), Source("x", number))
+
+    known, asked = [example(n) for n in range(200)], [example(n) for n in range(200, 400)]
+    common = common_wording(asked)
     assert not any(matches(asked, sketches(known, common), common))
     again = matches(known, sketches(known, common), common)
     assert all(match and match.equal and match.number == number for number, match in enumerate(again))
