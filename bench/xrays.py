@@ -4,9 +4,9 @@
 
 The first folder has xrays.npz: a part of PneumoniaMNIST (MedMNIST v2, Yang et al. 2023, CC BY 4.0), 28 x 28 pixels,
 normal or pneumonia. Its own train and validation images are the examples, of which gradschool draws its own split; the
-packaged specialist is then scored on its own test images too. Writes bench/results/pneumonia_xrays.json and
-bench/results/example-x-ray.json: every rung with bounds, floors, verdict and gates. Patients are not named, so that
-images of one child may stand on both sides. Nothing here is medical advice.
+packaged specialist is then scored on its own test images too. Writes bench/results/pneumonia_xrays-pocket-eyes.json and
+bench/results/example-x-ray-pocket-eyes.json: every rung with bounds, floors, verdict and gates. Patients are not named,
+so that images of one child may stand on both sides. Nothing here is medical advice.
 """
 
 import subprocess
@@ -70,9 +70,9 @@ def main(pneumonia: str, work: str) -> None:
     source = {"file": "xrays.npz", "sha256": sha256(Path(pneumonia) / "xrays.npz")}
     command = "python -m bench.xrays --pneumonia FOLDER --work FOLDER"
     known = {"data": source, "job": JOB, "floors_of_raw_pixels": FLOORS, "own_test": test}
-    write_json(RESULTS / "pneumonia_xrays.json", {"command": command, **known, **record})
+    write_json(RESULTS / "pneumonia_xrays-pocket-eyes.json", {"command": command, **known, **record})
     drawn = climbed(EXAMPLE, place / "x-ray-run")
-    write_json(RESULTS / "example-x-ray.json", {"example": "x-ray", "command": command, **drawn})
+    write_json(RESULTS / "example-x-ray-pocket-eyes.json", {"example": "x-ray", "command": command, **drawn})
 
 
 if __name__ == "__main__":

@@ -11,12 +11,23 @@ from typing import Any
 
 import audit_table
 import climb_table
+import image_climbs_table
 import retrievers_table
 import rungs_table
 from markdown_table import table
 from tree import ROOT
 
-DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md", "audit.md", "decisions.md")
+DOCS = (
+    "performance.md",
+    "decision.md",
+    "metrics.md",
+    "export.md",
+    "bases.md",
+    "serve.md",
+    "audit.md",
+    "decisions.md",
+    "images.md",
+)
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -340,6 +351,7 @@ def smollm2(climb: dict[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "climbs": climbs,
+    "image_climbs": lambda: table(image_climbs_table.HEAD, image_climbs_table.rows(RESULTS)),
     "training": of("train_speed", training),
     "training_float32": of("train_speed-float32", training),
     "answering": of("answer_speed", answering),

@@ -138,6 +138,8 @@ def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
     if not trained:
         stored_dtype(engine.folder)
     template = standalone_template(engine.chat)
+    if to in ("gguf", "ollama", "gguf-adapter") and engine.eyes:
+        check_gguf(engine)
     if to in ("gguf", "ollama"):
         need_llama_cpp(*TESTED)
         check_gguf(engine)
@@ -145,7 +147,14 @@ def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
 
 
 def check_gguf(engine: LocalEngine) -> None:
-    """Raise ModelError if llama.cpp does not support the architecture or the tokenizer of this base."""
+    """Raise ModelError if llama.cpp does not support the architecture or the tokenizer of this base, or its images."""
+    if engine.eyes:
+        raise ModelError(
+            "llama.cpp needs a file of its own for the vision tower of a base (--mmproj), which is not made here.",
+            "A GGUF file of the language part alone would answer without the images.",
+            "export --to adapter or --to merged; of a merged one, llama.cpp's own convert_hf_to_gguf.py makes both "
+            "files (the second with --mmproj), for the families that it knows.",
+        )
     architecture(engine.network.config)
     read_vocabulary(engine.chat, embedding_rows(engine.network))
 

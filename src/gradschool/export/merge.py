@@ -1,5 +1,6 @@
 """Merging: the LoRA weights are added to those of the base, which gives a plain network."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from transformers.utils import logging
 from gradschool.errors import ModelError
 from gradschool.files import disk_errors, read_json
 from gradschool.model.adapter import read_adapter
-from gradschool.model.loading import load
+from gradschool.model.loading import LOADED_TO_SEE, load
 from gradschool.model.local import LocalEngine
+from gradschool.model.seeing import eyes_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,14 +52,21 @@ def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
 
 
 def save_merged(network: "PreTrainedModel", engine: LocalEngine, template: str, folder: Path) -> None:
-    """Write a network with the tokenizer and the chat template, as a model folder for transformers and vLLM."""
+    """Write a network with the tokenizer and the chat template, as a model folder for transformers and vLLM.
+
+    Of a base that reads images, all of it is written, with the files of its processor.
+    """
+    whole: PreTrainedModel = eyes.whole if (eyes := eyes_in(network)) else network
     # The sampling settings of the base were not used in the test.
-    network.generation_config = GenerationConfig(eos_token_id=list(engine.stop_ids))
+    whole.generation_config = GenerationConfig(eos_token_id=list(engine.stop_ids))
     bars_were_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         with disk_errors(folder):
-            network.save_pretrained(folder)
+            whole.save_pretrained(folder)
+            for file in engine.folder.iterdir() if eyes else ():
+                if LOADED_TO_SEE.fullmatch(file.name):
+                    shutil.copyfile(file, folder / file.name)
     finally:
         if bars_were_on:
             logging.enable_progress_bar()
