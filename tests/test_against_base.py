@@ -2,16 +2,20 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import tiny
 from finish import finish
-from gradschool.errors import DataError, ModelError
+from gradschool.against_base import demand_eyes
+from gradschool.errors import DataError, ModelError, UsageError
 from gradschool.examine import examine
 from gradschool.job import read_job
 from gradschool.model.local import LocalEngine
-from gradschool.records import Decoding, Message, Note
+from gradschool.records import IMAGE, Decoding, Example, Image, Message, Note, Source
+from gradschool.settings import Tune
 from gradschool.workspace import open_job
 
 NO_TOOLS = tiny.CHATML.replace("for m in messages", "for m in messages if m.role != 'tool'")
@@ -69,6 +73,18 @@ def test_one_refused_question_does_not_stop_the_others(tmp_path: Path) -> None:
     questions = [(Message("assistant", "Hi"), Message("user", "a")), (Message("user", "b"),)]
     answers = dict(engine.answer(questions, Decoding(max_new_tokens=2)))
     assert answers[0].failure and "alternate" in answers[0].failure.reason and answers[1].failure is None
+
+
+def test_ways_of_training_that_cannot_see_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Message("user", IMAGE, images=(Image("0" * 64),)), Message("assistant", "a cat")
+    examples = [Example("1", asked, "1", Source("x", 1))]
+    engine: Any = SimpleNamespace(chat=SimpleNamespace(eyes=object()), identity=None)
+    demand_eyes(examples, engine, Tune())
+    with pytest.raises(UsageError, match="all weights"):
+        demand_eyes(examples, engine, Tune(method="full"))
+    monkeypatch.setattr("gradschool.against_base.current", lambda: SimpleNamespace(size=2))
+    with pytest.raises(UsageError, match="one process"):
+        demand_eyes(examples, engine, Tune())
 
 
 def test_a_base_without_eyes_is_refused_by_name_before_anything_is_left_out(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from functools import partial
 
 from gradschool.data.check import too_long
 from gradschool.data.issues import Issue, usable
-from gradschool.errors import DataError, ModelError
+from gradschool.errors import DataError, ModelError, UsageError
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.engine import Engine
 from gradschool.model.image_tokens import NO_EYES
 from gradschool.records import Conversation, Example, Note, Work
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
+from gradschool.tune.world import current
 
 NAMED = 5  # lines named in a note
 FIX = "change it, or use another base_model"
@@ -36,7 +37,7 @@ def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, 
     Examples are rendered as the rungs will: with and without instructions, as rows of training. Raises ModelError if
     the chat template takes none of them.
     """
-    demand_eyes(examples, engine)
+    demand_eyes(examples, engine, tune)
     chat = engine.chat
     lengths: dict[str, int] = {}
     if chat is None:
@@ -62,14 +63,29 @@ def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, 
     return Readable(readable, issues, lengths)
 
 
-def demand_eyes(examples: Sequence[Example], engine: Engine) -> None:
-    """Raise ModelError if examples have images, and the base is one on this machine that reads none."""
+def demand_eyes(examples: Sequence[Example], engine: Engine, tune: Tune) -> None:
+    """Raise ModelError if examples have images, and the base is one on this machine that reads none.
+
+    Raises UsageError if it does, but would be trained in a way in which it cannot see.
+    """
     seeing = next((example for example in examples if example.images), None)
     if seeing and engine.chat and not engine.chat.eyes:
         raise ModelError(
             f"The examples have images, and the base {engine.identity.name} reads none.",
             f"The first is {seeing.source}.",
             f"{NO_EYES}.",
+        )
+    if seeing and engine.chat and tune.method == "full":
+        raise UsageError(
+            '[tune] method = "full" trains all weights of a language model, and the examples have images.',
+            "Of a base that reads images, only LoRA layers of its language part are trained.",
+            'take method = "lora".',
+        )
+    if seeing and current().size > 1:
+        raise UsageError(
+            "A base that reads images is trained in one process only.",
+            "The cached features of images are not sent to the others.",
+            "start the climb without torchrun.",
         )
 
 
