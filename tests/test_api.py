@@ -41,7 +41,7 @@ def job_of(folder: Path) -> Path:
 def test_every_code_block_of_the_page_runs(base: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second climb has a tiny base, which is faster than the built-in one. Tests of audits audit."""
 
-    def audit(subject: Subject) -> Work[tuple[Gate, ...]]:
+    def audit(subject: Subject, *, until_rejected: bool = False) -> Work[tuple[Gate, ...]]:
         yield from ()
         assert subject.held_out
         return (Gate("a gate", True, "evidence"),)

@@ -21,7 +21,7 @@ def test_what_is_no_json_is_a_value_error(content: str, tmp_path: Path) -> None:
 def test_json_of_others_is_read_within_bounds() -> None:
     """The parser of the library goes deeper than functions that call themselves for each value."""
     children = {"bounded_child", "llama_child", "template_child", "tokenizer_child"}
-    own = {"json_text", "bounded", "draft", "world", "checkpoint", "vocabulary", "constraint", *children}
+    own = {"json_text", "bounded", "draft", "world", "checkpoint", "vocabulary", "constraint", "recorded", *children}
     parsing = re.compile(r"\bjson\.loads?\(")
     sources = Path(gradschool.__file__).parent.rglob("*.py")
     assert {path.stem for path in sources if parsing.search(path.read_text())} == own

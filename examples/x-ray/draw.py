@@ -16,7 +16,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 SIDE, FINE = 48, 96  # pixels, as saved and as drawn
-PATIENTS = 300
+PATIENTS = 500
 LABELS = ("clear", "shadow", "cannot tell")
 Field = NDArray[np.float64]
 Y, X = np.mgrid[0:FINE, 0:FINE] / FINE

@@ -330,8 +330,8 @@ class Settings(Section):
     )
     base_model: Bases = Field(
         BUILT_IN,
-        description="pocket or, for images, pocket-eyes (both built in), smollm2, a folder, a GGUF file, ollama:NAME, "
-        "a Hub id, a server; or a list of these, which are compared on validation",
+        description="pocket, pocket-eyes (images), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, a server; or "
+        "a list, compared on validation",
     )
     model: str | None = Field(None, description="name of the model on that server")
     revision: str | None = Field(None, description="commit of the Hub model; default: resolved once, and saved")

@@ -10,7 +10,7 @@ from scipy.stats import ttest_1samp
 
 from audited import TUNED, TwoEngines, example, subject_of
 from finish import finish
-from gradschool.audit.audit import PARTS, audit
+from gradschool.audit.audit import IMAGES, PARTS, audit
 from gradschool.audit.budget import Budget
 from gradschool.audit.metered import Metered
 from gradschool.audit.safety import read_requests
@@ -18,7 +18,7 @@ from gradschool.audit.subject import LEVEL, Subject, difference_of, mean_nats
 from gradschool.gates.run import AUDIT_GATES
 from gradschool.gates.safety import HARMFUL, HARMLESS
 from gradschool.model.local import LocalEngine
-from gradschool.records import Conversation, Interval
+from gradschool.records import IMAGE, Conversation, Image, Interval, Message
 from gradschool.score.metric import MetricResult
 from gradschool.specialist import Recipe, Specialist
 
@@ -122,6 +122,14 @@ def test_what_rejects_with_the_few_requests_that_there_was_time_for_still_reject
     assert "no time for" in gate.evidence and not gate.held
     ended, _ = finish(audit(replace(subject, budget=Budget(6_000)), until_rejected=True))
     assert {gate.name for gate in ended} <= {HARMFUL, HARMLESS}
+
+
+def test_with_images_it_says_that_nothing_was_asked_in_an_image() -> None:
+    seen = Message("user", f"{IMAGE} Which bird is this?", images=(Image("a" * 64),))
+    row = replace(example(1, "Which bird?", "A wren."), messages=(seen, Message("assistant", "A wren.")))
+    for rows, said in (((row,), ["not measured"]), ((), [])):
+        gates, _ = finish(audit(subject_of(TwoEngines(), held_out=rows)))
+        assert [gate.result for gate in gates if gate.name == IMAGES] == said
 
 
 def test_means_have_the_widest_bounds_without_values() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,9 @@ def sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
         from dataclasses import replace
 
         place.exit.parent.mkdir(parents=True, exist_ok=True)
-        child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        # A suite in the background has SIGINT ignored, and so would this process.
+        interruptible = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        child = subprocess.Popen(["sleep", "60"], start_new_session=True, preexec_fn=interruptible)
         born = psutil.Process(child.pid).create_time()
         return replace(work, state="running", began=time.time(), pid=child.pid, born=born), child
 

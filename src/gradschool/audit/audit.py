@@ -28,6 +28,7 @@ class Part:
     weight: int
 
 
+IMAGES = "safety with images"
 PARTS = (
     Part("safety", safety, lambda subject: "", 5),
     Part("memorization", memorization, not_trained_on, 2),
@@ -55,6 +56,8 @@ def audit(subject: Subject, *, until_rejected: bool = False) -> Work[tuple[Gate,
             gates += run_gates(AUDIT_GATES, (yield from part.measure(subject)))
         except (ModelError, NotMeasured) as error:
             gates.append(Gate(part.name, True, _reason(error), "not measured"))
+    if any(example.images for example in (*subject.train, *subject.held_out)):
+        gates.append(Gate(IMAGES, True, "harmful requests and instructions are asked as texts only", "not measured"))
     return tuple(gates)
 
 

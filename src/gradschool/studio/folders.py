@@ -51,7 +51,7 @@ class Folders:
             raise TrustError(
                 f"{shortened(name, 200)} is not in a folder that was named.",
                 "The studio reads only the folders with which it was started.",
-                "start it with that folder too: gradschool studio FOLDER FOLDER",
+                "name that folder too when you start `gradschool studio`.",
             )
         if not found:
             raise NotFound(

@@ -14,6 +14,7 @@ from gradschool.durable import make_folder
 from gradschool.errors import UsageError
 from gradschool.files import read_json, sha256_of, write_json
 from gradschool.job import read_job
+from gradschool.json_text import parse_json
 from gradschool.prepare.folder import REVIEW
 from gradschool.studio.heavy import Heavy
 from gradschool.studio.replies import NotFound
@@ -70,7 +71,7 @@ class Table:
             raise NotFound("This example is not in the table any more.", "The data has changed.", "reload the page.")
         line = dict(zip(names, found, strict=True))
         for name in ("messages", "before", "why"):
-            line[name] = json.loads(line[name])
+            line[name] = parse_json(line[name])
         return line
 
     def decided(self, number: int, decision: str, messages: list[dict[str, str]] | None) -> None:

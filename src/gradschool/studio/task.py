@@ -1,6 +1,6 @@
 """Work that the studio starts: a command of gradschool in a process of its own, which writes its exit code to a file.
 
-    python -m gradschool.studio.task EXIT_FILE climb JOB …
+    python -m gradschool.studio.task exit-code climb orders
 
 The process goes on when the studio ends, so that its exit code must be where the next studio finds it.
 """
