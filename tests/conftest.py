@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from slowest import SLOWEST
 
@@ -24,6 +25,8 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 for _variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):  # what tests allow and convert is not the user's
     os.environ[_variable] = tempfile.mkdtemp(prefix="gradschool-tests-")
+# The same examples in every run, and few of them: `make fuzz` tries many for an hour.
+settings.register_profile("suite", settings.get_profile("ci"), max_examples=60)
 os.environ.pop("COLUMNS", None)  # workers have one; tests that need a width set it
 
 

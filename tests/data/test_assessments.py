@@ -178,7 +178,7 @@ def test_a_file_of_bad_rows_is_refused_with_the_reason(read):
         read(f"{json.dumps(ROW | {'label': False})}\n{json.dumps(ROW | {'label': False})}")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["rating", "label", "feedback", "weight", "metadata", "status", "score"]) | st.text(max_size=4),

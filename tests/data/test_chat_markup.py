@@ -182,7 +182,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=3), max_size=16))
 def test_any_text_can_be_read(pieces: list[str]) -> None:
     text = "".join(pieces)

@@ -51,7 +51,7 @@ def test_damaged_characters_are_repaired_and_style_is_unchanged(text, mended):
     assert fix_text(text) == mended
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80))
 def test_repair_is_idempotent(text):
     assert fix_text(fix_text(text)) == fix_text(text)

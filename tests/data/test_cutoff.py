@@ -230,7 +230,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=4), max_size=30))
 def test_any_text_can_be_judged(pieces: list[str]) -> None:
     stats = EndingStats()

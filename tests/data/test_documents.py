@@ -187,7 +187,7 @@ def test_a_guessed_encoding_is_reported(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 def test_any_bytes_are_text_or_rejected(content: bytes) -> None:
     try:
         text, _ = decode(content)

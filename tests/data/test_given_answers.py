@@ -182,7 +182,7 @@ VALUES = st.recursive(
 
 
 @given_values(st.lists(VALUES, min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_is_answers_or_an_error(tmp_path: Path, values: list[Any]) -> None:
     """Also as examples: a call is read in both."""
     (tmp_path / "any.jsonl").write_text("".join(f"{json.dumps(value)}\n" for value in values))

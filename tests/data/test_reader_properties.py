@@ -19,7 +19,7 @@ from gradschool.errors import GradschoolError
 from gradschool.files import sha256_of
 from gradschool.settings import Data
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KEYS = st.sampled_from([*CONVERSATIONS, *INPUTS[:5], *OUTPUTS[:5], "system", "history", "id", "group", "role", "from"])
 ROLE = st.sampled_from(["user", "Human", "gpt", "assistant", "system", "tool", "wizard", "", None, 3])
 VALUES = st.recursive(

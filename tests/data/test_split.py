@@ -133,7 +133,7 @@ def grouped(draw):
     ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(grouped(), st.integers(0, 5), seeded)
 def test_groups_are_not_divided_ids_are_a_partition_and_order_does_not_matter(examples, seed, chance):
     near = near_duplicates(examples, 0.8)

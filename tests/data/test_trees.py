@@ -61,7 +61,7 @@ def test_deleted_answers_and_spam_are_left_out(read):
     assert [example.ideal for example in read("\n".join(map(json.dumps, rows))).examples] == ["Very."]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -19,7 +19,7 @@ TEXTS = st.lists(LINES, max_size=30).map("\n".join)
 
 
 @given(TEXTS, st.integers(1, 60), st.lists(st.floats(0, 1), max_size=3))
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 def test_passages_are_exact_in_order_and_leave_nothing_out(text: str, words: int, shares: list[float]) -> None:
     pages = tuple(sorted({int(share * len(text)) for share in [0.0, *shares]})) if shares else ()
     document = Document("a.md", text, pages)

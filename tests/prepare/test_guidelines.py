@@ -139,7 +139,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=60)))
 def test_any_guidelines_make_rules_that_are_valid(tmp_path_factory: Any, text: str) -> None:
     for sentence, line in sentences(text):

@@ -114,7 +114,7 @@ STARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(STARTS, st.binary(max_size=200), st.sampled_from(["", ".md", ".csv", ".jsonl"]))
 def test_any_bytes_have_a_kind_or_a_reason(tmp_path_factory: Any, start: bytes, rest: bytes, suffix: str) -> None:
     path = tmp_path_factory.mktemp("any") / f"x{suffix}"

@@ -137,7 +137,7 @@ JSONISH = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(JSONISH, min_size=1, max_size=5), st.sampled_from(["style", "skill", "persona"]))
 def test_any_rows_are_prepared_or_rejected(tmp_path_factory: Any, values: list[Any], purpose: str) -> None:
     folder = tmp_path_factory.mktemp("any")

@@ -149,14 +149,14 @@ def test_held_out_documents_are_disjoint_and_every_source_has_one():
     assert split(documents) == (shown, hidden)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=st.text(max_size=60))
 def test_tokenization_round_trips(tokenizer, text):
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(word=st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=14))
 def test_a_word_is_split_the_same_with_and_without_a_space(tokenizer, word):
     bare = tokenizer.encode(word, add_special_tokens=False).tokens

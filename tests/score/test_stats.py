@@ -91,7 +91,7 @@ def test_thousands_of_groups_take_no_time():
 VALUES = st.lists(st.sampled_from([0.0, 1.0]) | st.floats(0, 1), min_size=1, max_size=12)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(VALUES, st.integers(1, 4), st.floats(0.6, 0.999))
 def test_bounds_surround_the_mean_and_widen_with_the_level(values, groups, level):
     names = [str(i % groups) for i in range(len(values))]

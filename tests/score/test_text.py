@@ -163,7 +163,7 @@ def squad_words(text):
     return re.sub(r"\b(a|an|the)\b", " ", plain).split()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="abcdetThenA \n.,;:!?'\"()", max_size=60), st.text(alphabet="abcdetThenA .,'", max_size=60))
 def test_ordinary_english_is_read_as_by_the_official_implementations(said, ideal):
     assert token_f1(said, example(ideal)).value == pytest.approx(squad_f1(said, ideal))

@@ -386,7 +386,7 @@ def entries(content: Any) -> list[Any]:
     return next((content[key] for key in ("messages", "value") if key in content), [])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([telegram, slack, discord, teams, meta, meta_encrypted]),
     st.lists(

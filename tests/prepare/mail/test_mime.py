@@ -155,7 +155,7 @@ def test_html_becomes_the_lines_that_are_displayed() -> None:
     assert html_lines("<table><tr><td>a</td><td>b</td></tr></table>")[0].text.split() == ["a", "b"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("<>/=\"' divpblockquotebr!-&#;x\n")), max_size=200))
 def test_any_html_becomes_lines(html: str) -> None:
     assert all("\n" not in line.text for line in html_lines(html))
@@ -200,7 +200,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=14).map(b"".join))
 def test_any_bytes_are_a_body_or_a_reason(content: bytes) -> None:
     try:

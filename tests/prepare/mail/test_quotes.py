@@ -120,7 +120,7 @@ def test_unquoting_removes_one_level() -> None:
 ODD = st.text(alphabet=st.sampled_from(list("> -_\n:.,@abAB19On wrote:From Subject ")), max_size=300)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(ODD, st.text(max_size=200)), st.booleans())
 def test_any_text_is_divided_without_loss(text: str, flowed: bool) -> None:
     lines = plain_lines(text, flowed=flowed)
@@ -129,7 +129,7 @@ def test_any_text_is_divided_without_loss(text: str, flowed: bool) -> None:
     assert set(made.own.split()) <= set(text.replace("\u00a0", " ").replace("\u200b", "").split()) or flowed
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["quoted", "rest", "signature", "attribution", ""]), max_size=12))
 def test_any_markup_is_handled(hints: list[str]) -> None:
     made = split_quotes([Line(f"line {number} here", hint) for number, hint in enumerate(hints)])

@@ -128,7 +128,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=4), max_size=24))
 def test_any_text_can_be_read(pieces: list[str]) -> None:
     lines = "".join(pieces).split("\n")

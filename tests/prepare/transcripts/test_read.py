@@ -257,7 +257,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(PIECES, st.text(max_size=6)), max_size=40))
 def test_any_text_gives_turns_or_an_error(tmp_path_factory: pytest.TempPathFactory, pieces: list[str]) -> None:
     path = tmp_path_factory.mktemp("any") / "x.txt"
@@ -390,7 +390,7 @@ MESSAGE = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(MESSAGE, min_size=2, max_size=14), st.booleans())
 def test_each_line_is_in_a_turn_or_counted(
     tmp_path_factory: pytest.TempPathFactory, messages: list[tuple[str, str]], dated: bool
