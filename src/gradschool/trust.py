@@ -18,6 +18,7 @@ class Trusted:
     code: Mapping[str, str] = field(default_factory=dict)  # the path at that time, by the SHA-256 of the file
     runs: Mapping[str, str] = field(default_factory=dict)  # begun here: the folder then, by the SHA-256 of run.json
     allowed_runs: Mapping[str, str] = field(default_factory=dict)  # the same of runs of others
+    studios: Mapping[str, str] = field(default_factory=dict)  # opened here: the folder, by the SHA-256 of their key
 
 
 TRUST = Remembered("trust.json", TypeAdapter(Trusted), Trusted(), "you are then asked again")
@@ -50,6 +51,17 @@ def remember_allowed_run(digest: str, folder: Path) -> None:
     """Remember that the user allowed a run of someone else, by the SHA-256 of its run.json."""
     new = {digest: str(folder.resolve())}
     TRUST.change(lambda known: replace(known, allowed_runs={**known.allowed_runs, **new}))
+
+
+def remember_studio(digest: str, folder: Path) -> None:
+    """Remember that the user opened a studio over a folder, by the SHA-256 of its key."""
+    new = {digest: str(folder.resolve())}
+    TRUST.change(lambda known: replace(known, studios={**known.studios, **new}))
+
+
+def is_opened_studio(digest: str) -> bool:
+    """Whether the user has opened the studio whose key has this SHA-256."""
+    return digest in trusted().studios
 
 
 def is_begun_run(digest: str) -> bool:

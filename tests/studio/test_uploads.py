@@ -34,6 +34,16 @@ def test_a_file_arrives_whole(browser: TestClient, studio: Studio, batch: str) -
     assert browser.get("/api/uploads", params={"batch": batch}).json()["files"] == []
 
 
+def test_a_link_in_place_of_the_folder_of_uploads_leads_nowhere(
+    browser: TestClient, studio: Studio, batch: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (studio.folders.home / "uploads").symlink_to(outside)
+    reply = browser.post("/api/upload", params={"batch": batch, "name": "a.csv"}, content=b"a")
+    assert reply.status_code == 400 and "is a link" in reply.json()["what"]
+    assert list(outside.iterdir()) == []
+
+
 def test_what_does_not_fit_is_refused_before_it_is_written(
     browser: TestClient, studio: Studio, batch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The server of the studio: its address and key, which stay the same when it is started again, and its end."""
 
+import hashlib
 import secrets
 import signal
 import socket
@@ -12,13 +13,14 @@ import uvicorn
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from gradschool.durable import FILE_MODE, make_folder
-from gradschool.errors import UsageError
+from gradschool.durable import FILE_MODE, make_folder, place_folder
+from gradschool.errors import ResourceError, UsageError
 from gradschool.files import disk_errors, read_json, write_json
 from gradschool.studio.app import make_app
 from gradschool.studio.folders import STATE, Folders
 from gradschool.studio.guard import TOKEN
 from gradschool.studio.studio import Studio
+from gradschool.trust import is_opened_studio, remember_studio
 
 HOST = "127.0.0.1"
 ADDRESS, LOCK = "address.json", ".lock"
@@ -48,8 +50,12 @@ def named_folders(paths: Sequence[Path]) -> Folders:
 
 @contextmanager
 def open_studio(folders: Folders, port: int) -> Iterator[tuple["Server", Address]]:
-    """Listen for a studio over these folders; raises UsageError if there is one already, or if the port is taken."""
+    """Listen for a studio over these folders; raises UsageError if there is one already, or if the port is taken.
+
+    What the studio of someone else remembers, in a folder that was received, is set aside: its queue would be run here.
+    """
     state = folders.home / STATE
+    _set_aside(state)
     with disk_errors(state):
         make_folder(state)
         lock = filelock.FileLock(state / LOCK, mode=FILE_MODE)
@@ -65,6 +71,8 @@ def open_studio(folders: Folders, port: int) -> Iterator[tuple["Server", Address
         before = _remembered(state)
         listening = _listen(port or (before.port if before else 0), required=bool(port))
         address = Address(listening.getsockname()[1], before.token if before else secrets.token_urlsafe(32))
+        with suppress(ResourceError):  # nothing can be remembered here: what waits is set aside at the next start
+            remember_studio(_digest(address), folders.home)
         write_json(state / ADDRESS, {"port": address.port, "token": address.token})
         with listening:
             yield Server(Studio.of(folders), address, listening), address
@@ -76,6 +84,26 @@ def _remembered(state: Path) -> Address | None:
     with suppress(OSError, ValueError):
         return TypeAdapter(Address).validate_python(read_json(state / ADDRESS))
     return None
+
+
+def _set_aside(state: Path) -> None:
+    """Rename the folder of a studio that the user has not opened; a link is refused."""
+    if state.is_symlink():
+        raise UsageError(f"{state} is a link.", "A studio writes into that folder.", "remove the link.")
+    if not state.exists():
+        return
+    before = _remembered(state)
+    try:
+        own = before is not None and is_opened_studio(_digest(before))
+    except ResourceError:
+        own = False
+    if not own:
+        with disk_errors(state):
+            place_folder(state, state.with_name(f"{STATE}-of-others-{secrets.token_hex(4)}"))
+
+
+def _digest(address: Address) -> str:
+    return hashlib.sha256(address.token.encode("utf-8", "replace")).hexdigest()
 
 
 def _listen(port: int, *, required: bool) -> socket.socket:

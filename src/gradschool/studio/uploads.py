@@ -45,7 +45,10 @@ def folder_of(folders: Folders, batch: str) -> Path:
     """The folder of the uploads of one visit."""
     if not BATCH.fullmatch(batch):
         raise UsageError("The address names no visit of this page.", "", "open “New job” again.")
-    return folders.home / UPLOADS / batch
+    folder = folders.home / UPLOADS / batch
+    if not folder.resolve().is_relative_to(folders.home):
+        raise UsageError(f"{UPLOADS} is a link.", "It leads out of the folder that was named.", "remove the link.")
+    return folder
 
 
 async def begin(request: Request) -> Response:
