@@ -87,7 +87,7 @@ class Eyes:
         return torch.cat((found.mean(0), found.amax(0)))
 
     def inputs(self, image: Image) -> dict[str, Tensor]:
-        """What the base's own processor gives its network for an image besides tokens."""
+        """The tensors that the base's processor returns for an image, such as `pixel_values`."""
         found = self.processor.pixels(self._picture(image))
         return {name: value for name, value in found.items() if isinstance(value, Tensor)}
 

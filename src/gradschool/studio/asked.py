@@ -27,7 +27,7 @@ def field(request: Request, name: str, default: str | None = None) -> str:
 
 
 def number(request: Request, name: str, default: int = 0) -> int:
-    """A whole number in the address."""
+    """An integer in the address."""
     text = request.query_params.get(name, str(default))
     try:
         return min(max(int(text[:12]), 0), 10**11)
@@ -82,8 +82,8 @@ class Body:
         return self.values.get(name) is True
 
     def integer(self, name: str, default: int) -> int:
-        """A whole number."""
+        """An integer."""
         value = self.values.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise UsageError(f"{name!r} must be a whole number.", "", RELOAD)
+            raise UsageError(f"{name!r} must be an integer.", "", RELOAD)
         return value
