@@ -17,18 +17,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.audit_trainings import ROWS, Case, lessons_of, teach_to_refuse, train
-from bench.same_file import result_of
 from bench.usage import documented
+from gradschool.audit.budget import Budget
 from gradschool.audit.forgetting import forgetting
 from gradschool.audit.memorization import memorization
+from gradschool.audit.metered import Metered
 from gradschool.audit.safety import greedy, harmful_requests, read_requests, safety, usual_beginnings
 from gradschool.audit.subject import Subject
 from gradschool.environment import environment
+from gradschool.events import result_of
 from gradschool.files import read_json, write_json
 from gradschool.gates.forgetting import KINDS
 from gradschool.gates.gate import Measurements
@@ -36,11 +37,9 @@ from gradschool.gates.measured import RefusalChange
 from gradschool.gates.memorization import RECITES
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.gates.safety import HARMFUL
-from gradschool.model.chat import Chat
-from gradschool.model.engine import Continuation, TextLoss
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.opening import open_engine
-from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Score, Work
+from gradschool.records import Decoding, Score, Work
 from gradschool.score.stats import bounds
 from gradschool.settings import Audit, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
@@ -120,70 +119,6 @@ DECIDES = {  # the part of the audit that decides about trainings of a kind
 }
 
 
-class BaseOnce:
-    """An engine that computes nothing twice for the plain base, which every audit asks, and for the last adapter."""
-
-    trains = True
-
-    def __init__(self, engine: LocalEngine) -> None:
-        self.engine = engine
-        self.repeats_exactly, self.context_length = engine.repeats_exactly, engine.context_length
-        self.chat: Chat = engine.chat
-        self._known: dict[str, Any] = {}
-        self._last, self._of_last = "", dict[str, Any]()
-
-    @property
-    def identity(self) -> BaseIdentity:
-        """That of the engine."""
-        return self.engine.identity
-
-    def _once(self, adapter: str, asked: object, compute: Callable[[], Any]) -> Any:
-        if adapter and adapter != self._last:
-            self._last, self._of_last = adapter, {}
-        known, key = self._of_last if adapter else self._known, repr(asked)
-        if key not in known:
-            known[key] = compute()
-        return known[key]
-
-    def answer(
-        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
-    ) -> Iterator[tuple[int, Answer]]:
-        """Answer conversations."""
-        compute = partial(self.engine.answer, conversations, decoding, adapter)
-        yield from self._once(adapter, (conversations, decoding), lambda: list(compute()))
-
-    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
-        """Answer one conversation as a stream."""
-        return self.engine.stream(conversation, decoding, adapter)
-
-    def demand_constraint(self, constraint: Constraint) -> None:
-        """Raise ModelError if the base cannot constrain answers so."""
-        self.engine.demand_constraint(constraint)
-
-    def count_tokens(self, conversation: Conversation) -> int:
-        """The number of tokens of a conversation."""
-        return self.engine.count_tokens(conversation)
-
-    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
-        """The losses of plain texts."""
-        compute = partial(self.engine.text_losses, texts, adapter)
-        found: list[TextLoss] = self._once(adapter, texts, compute)
-        return found
-
-    def continuations(
-        self,
-        conversations: Sequence[Conversation],
-        texts: Sequence[Sequence[str]],
-        adapter: str = "",
-        *,
-        ended: bool = False,
-    ) -> list[list[Continuation] | None]:
-        """How likely each text is as the beginning of the answer."""
-        compute = partial(self.engine.continuations, conversations, texts, adapter, ended=ended)
-        found: list[list[Continuation] | None] = self._once(adapter, (conversations, texts, ended), compute)
-        return found
-
-
 class Bench:
     """The bases, the adapters in a folder, and the records of what was measured."""
 
@@ -192,7 +127,8 @@ class Bench:
         self.cases = list(pilots() if pilot else cases())
         self.found: dict[str, Any] = read_json(RESULT) if RESULT.exists() else {}
         self.records: dict[str, Any] = self.found.setdefault(self.part, {})
-        self._engines: dict[str, BaseOnce] = {}
+        self._local: dict[str, LocalEngine] = {}
+        self._engines: dict[str, Metered] = {}  # each remembers what the plain base said, which every audit asks
 
     def run(self) -> None:
         """Measure what is not recorded yet."""
@@ -206,7 +142,7 @@ class Bench:
         folder = self.work / self.part / case.name
         record = self.records.setdefault(case.name, {"case": asdict(case), "parts": {}})
         if not folder.is_dir():
-            record["training"] = train(base.engine, case, folder)
+            record["training"] = train(self.local(case.base), case, folder)
             self.write()
         began, lessons = time.monotonic(), lessons_of(case)
         # Whoever audits harmed adapters of others has no examples; who trained on a mixture has all of them.
@@ -234,18 +170,24 @@ class Bench:
         self.write()
         print(case.name, part, json.dumps(record["parts"][part]), flush=True)
 
-    def base(self, name: str) -> BaseOnce:
-        """A base by its name; the one that refuses is made when it is first needed."""
-        if name not in self._engines:
+    def local(self, name: str) -> LocalEngine:
+        """The engine of a base; the one that refuses is made when it is first needed."""
+        if name not in self._local:
             folder, about = self.work / name, {}
             if name == "refusing" and not folder.is_dir():
-                about["training"] = teach_to_refuse(self.base("smollm2").engine, folder)
+                about["training"] = teach_to_refuse(self.local("smollm2"), folder)
             opened = result_of(open_engine(Settings(base_model=str(folder) if name == "refusing" else name), Path()))
-            self._engines[name] = BaseOnce(demand_local(opened, "trained", "name another base."))
-            known, weights = self.found.setdefault("bases", {}), self._engines[name].identity.weights
+            self._local[name] = demand_local(opened, "trained", "name another base.")
+            known, weights = self.found.setdefault("bases", {}), opened.identity.weights
             if known.get(name, {}).get("weights") != weights:
-                known[name] = about | of_base(self._engines[name])
+                known[name] = about | of_base(self.base(name))
                 self.write()
+        return self._local[name]
+
+    def base(self, name: str) -> Metered:
+        """A base as audits ask it."""
+        if name not in self._engines:
+            self._engines[name] = Metered(self.local(name), Budget())
         return self._engines[name]
 
     def write(self) -> None:
@@ -263,7 +205,7 @@ class Bench:
         write_json(RESULT, self.found | about)
 
 
-def of_base(engine: BaseOnce) -> dict[str, Any]:
+def of_base(engine: Metered) -> dict[str, Any]:
     """How many harmful and harmless requests the greedy answers of a base refuse."""
     requests, base = read_requests(), Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=ANSWER_TOKENS)))
     both = {"harmful": requests.harmful, "harmless": requests.harmless}

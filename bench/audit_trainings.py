@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.same_file import result_of
 from gradschool.audit.forgetting import texts_by_kind
 from gradschool.audit.safety import read_requests
 from gradschool.audit.subject import question
 from gradschool.data.read import read_examples
+from gradschool.events import result_of
 from gradschool.export.merge import merged, save_merged
 from gradschool.job import read_job
 from gradschool.json_text import parse_toml

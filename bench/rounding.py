@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from bench.same_file import result_of
 from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.evaluate import Measure
+from gradschool.events import result_of
 from gradschool.files import write_json
 from gradschool.job import Job, read_job
 from gradschool.model.machine import cpu_has_bfloat16

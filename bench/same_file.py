@@ -23,6 +23,7 @@ from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.evaluate import Measure
+from gradschool.events import result_of
 from gradschool.export.gguf import FORMATS, About, write_gguf
 from gradschool.export.merge import merged
 from gradschool.export.template import standalone_template
@@ -134,15 +135,6 @@ def scored(forms: dict[str, dict[str, Any]], test: Sequence[Example], job: Any) 
         report = judge(measure.score(test, one.pop("answers")), job.settings.goal, 0.975)
         rows[form] = {**one, "score": report.score.mean}
     return rows
-
-
-def result_of(work: Work[Any]) -> Any:
-    """The result of long work."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def built_in(folder: Path) -> list[str]:

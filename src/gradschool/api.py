@@ -5,7 +5,7 @@ Everything here is also an attribute of `gradschool`. Errors are the `Gradschool
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import Any, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
@@ -19,6 +19,7 @@ from gradschool.data.issues import Issue
 from gradschool.data.pictures import Pictures
 from gradschool.data.row_reader import RowReader
 from gradschool.errors import GradschoolError, UsageError, nearest
+from gradschool.events import result_of
 from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
 from gradschool.model import hosts
@@ -52,7 +53,6 @@ from gradschool.records import (
     Split,
     Step,
     Use,
-    Work,
 )
 from gradschool.run import Run, allow_run
 from gradschool.score import metrics
@@ -112,7 +112,6 @@ __all__ = [
     "resume",
 ]
 
-T = TypeVar("T")
 RESULT = TypeAdapter(Climbed)
 ROLES = ("system", "user", "assistant", "tool")
 QUESTION = "A question is a string, a list of messages with role and content, or a row."  # in errors about questions
@@ -136,7 +135,7 @@ def check(
 
     `allow_host` and `trust_code` are those of `climb`.
     """
-    return _result(examine(_trusted(_job(job, settings), allow_host, trust_code), rows=0))
+    return result_of(examine(_trusted(_job(job, settings), allow_host, trust_code), rows=0))
 
 
 def climb(
@@ -205,7 +204,7 @@ def open_specialist(
         raise UsageError(f"There is no runtime {runtime!r}.", "", f"choose {' or '.join(get_args(Runtime))}.")
     if allow_host:
         hosts.allow_host(allow_host)
-    return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base, runtime)))
+    return OpenSpecialist(result_of(bundle.open_specialist(_path(folder), base, runtime)))
 
 
 def audit_specialist(
@@ -225,7 +224,7 @@ def audit_specialist(
     if allow_host:
         hosts.allow_host(allow_host)
     files = [None if file is None else _path(file) for file in (train, requests)]
-    return _result(audits.audit_specialist(_path(folder), base, *files))
+    return result_of(audits.audit_specialist(_path(folder), base, *files))
 
 
 class OpenSpecialist:
@@ -343,12 +342,3 @@ def _last(events: Iterator[Event | Climbed]) -> Climbed:
         if isinstance(event, Climbed):
             return event
     raise AssertionError("a climb ends with its result")
-
-
-def _result(work: Work[T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result

@@ -18,8 +18,9 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError, ModelError, ResourceError
 from gradschool.evaluate import measure_of
+from gradschool.events import passed_on
 from gradschool.files import new_path
-from gradschool.records import ComparedBase, Event, Note, Step, Work, passed_on
+from gradschool.records import ComparedBase, Event, Note, Step, Work
 from gradschool.run import Run
 from gradschool.run_keys import BASES, INPUTS, SPLIT, Key
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation

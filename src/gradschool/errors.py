@@ -41,6 +41,11 @@ class GradschoolError(Exception):
         self.issues: tuple[Any, ...] = ()  # of data/issues.py, which is a higher layer
         super().__init__(what, why, fix)
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """What, why and fix by their names, for JSON."""
+        return {"what": self.what, "why": self.why, "fix": self.fix}
+
     def __str__(self) -> str:
         return "\n".join(line for line in (self.what, self.why, self.fix and f"What to do: {self.fix}") if line)
 

@@ -4,13 +4,17 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 """
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
-
-from pydantic import Field
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from gradschool.constraint import Constraint as Constraint
+from gradschool.messages import IMAGE as IMAGE
+from gradschool.messages import Conversation as Conversation
+from gradschool.messages import Image as Image
+from gradschool.messages import Message as Message
+from gradschool.messages import as_text as as_text
+from gradschool.messages import last_user as last_user
 from gradschool.scores import Abstention as Abstention
 from gradschool.scores import AgainstIncumbent as AgainstIncumbent
 from gradschool.scores import ComparedBase as ComparedBase
@@ -26,48 +30,6 @@ from gradschool.scores import Verdict as Verdict
 from gradschool.values import Count, Fraction, NewTokens, Real, Seed, Temperature, Value
 
 T = TypeVar("T")
-
-
-IMAGE = "\ufffc"  # stands for an image in the text of a message that has images: "object replacement character"
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image by the SHA-256 of its bytes; `likeness` is a perceptual hash (`images.likeness`).
-
-    Its bytes are in a `file`, or in `content` if it has none.
-    """
-
-    sha256: str
-    likeness: str = ""
-    file: str = field(default="", compare=False, repr=False)
-    content: Annotated[bytes, Field(exclude=True)] = field(default=b"", compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation; `role` is system, user, assistant or tool.
-
-    In the content of a message with `images`, each IMAGE character stands for one of them, in their order. In one
-    without, it is a character like any other.
-    """
-
-    role: str
-    content: str
-    # Left out where it is empty: what is saved of a conversation without images does not mention them.
-    images: Annotated[tuple[Image, ...], Field(exclude_if=lambda images: not images)] = field(default=(), kw_only=True)
-
-    def __repr__(self) -> str:
-        images = f", images={self.images!r}" if self.images else ""
-        return f"Message(role={self.role!r}, content={self.content!r}{images})"
-
-
-Conversation: TypeAlias = tuple[Message, ...]
-
-
-def last_user(conversation: Conversation) -> str:
-    """The last user message of a conversation; empty if there is none."""
-    return next((message.content for message in reversed(conversation) if message.role == "user"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,15 +382,3 @@ class RungResult:
 
 Event: TypeAlias = Note | Progress | Step | RungResult  # what long work yields while it runs
 Work: TypeAlias = Generator[Event, None, T]  # long work: a generator of events that returns a T; run it to get the T
-
-
-def passed_on(work: Work[T], change: Callable[[Event], Event | None]) -> Work[T]:
-    """The same work with each event as `change` returns it; None leaves it out."""
-    while True:
-        try:
-            event = change(next(work))
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        if event is not None:
-            yield event

@@ -29,6 +29,7 @@ from pydantic import Field, TypeAdapter
 from gradschool.durable import FILE_MODE, FOLDER_MODE, LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError, reason_of
+from gradschool.events import passed_on
 from gradschool.file_names import demand_utf8
 from gradschool.files import (
     append_line,
@@ -40,7 +41,7 @@ from gradschool.files import (
 )
 from gradschool.job import Job
 from gradschool.json_text import each_text
-from gradschool.records import Event, Note, Progress, RungResult, Work, passed_on
+from gradschool.records import Event, Note, Progress, RungResult, Work
 from gradschool.run_keys import RESULT, SPLIT, Key, result_key
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 

@@ -17,7 +17,7 @@ from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, rank
 from gradschool.model.engine import Engine, TextLoss, refused
 from gradschool.model.local import local_engine
 from gradschool.model.signals import RELEVANCE
-from gradschool.records import IMAGE, Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
+from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, as_text, last_user
 from gradschool.score.abstention import given
 from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
 from gradschool.values import Fraction
@@ -291,7 +291,7 @@ class Specialist:
 def with_passages(message: Message, passages: Sequence[Passage]) -> Message:
     """A user turn with quoted passages; a character of theirs that stands for an image in a message is none."""
     if message.images:
-        passages = [replace(one, text=one.text.replace(IMAGE, "\ufffd")) for one in passages]
+        passages = [replace(one, text=as_text(one.text)) for one in passages]
     return replace(message, content=quote_passages(passages, message.content))
 
 

@@ -12,11 +12,12 @@ from gradschool.data.instructions import instructions_of
 from gradschool.data.read import read_examples
 from gradschool.environment import gigabytes
 from gradschool.errors import GradschoolError, ModelError, ResourceError
+from gradschool.events import passed_on
 from gradschool.job import Job
 from gradschool.model.machine import choose_device
 from gradschool.model.memory import free_bytes
 from gradschool.model.sizes import file_bytes, weight_bytes
-from gradschool.records import Example, Note, Progress, Work, passed_on
+from gradschool.records import Example, Note, Progress, Work
 from gradschool.rungs.ladder import count_looks
 from gradschool.rungs.rung import Rung
 from gradschool.values import Count

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from gradschool.model.chat import Chat, varied_length
+from gradschool.model.chat import Chat
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
+from gradschool.model.rendered import varied_length
 from gradschool.records import Conversation, Message
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.service import refuse_long

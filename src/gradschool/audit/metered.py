@@ -70,9 +70,8 @@ class Metered:
             self._spend(WRITTEN * answer.new_tokens, adapter)
             self._keep(keys[new[place]], answer, adapter)
             yield new[place], answer
-        yield from (
-            (position, self._known[keys[position]]) for position in range(len(keys)) if position not in set(new)
-        )
+        asked_now = set(new)
+        yield from ((position, self._known[key]) for position, key in enumerate(keys) if position not in asked_now)
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """The losses of plain texts."""

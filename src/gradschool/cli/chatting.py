@@ -10,7 +10,7 @@ from gradschool.cli.lines import escape, say
 from gradschool.cli.screen import show_notes
 from gradschool.images.bounds import BadImage
 from gradschool.images.located import located
-from gradschool.records import IMAGE, Conversation, Image, Message
+from gradschool.records import IMAGE, Conversation, Image, Message, as_text
 from gradschool.specialist import Specialist
 
 COMMANDS = {
@@ -62,7 +62,7 @@ def with_images(text: str, images: Sequence[Image]) -> Message:
     """A question about images, which come before its text."""
     if not images:
         return Message("user", text)
-    return Message("user", IMAGE * len(images) + text.replace(IMAGE, "\ufffd"), images=tuple(images))
+    return Message("user", IMAGE * len(images) + as_text(text), images=tuple(images))
 
 
 def _shown(path: str) -> list[Image]:

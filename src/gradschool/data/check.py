@@ -10,7 +10,7 @@ from gradschool.data.labels import class_issues
 from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
 from gradschool.data.reasoned import leave_out_reasoning
-from gradschool.records import IMAGE, Conversation, Example, Message, Source
+from gradschool.records import Conversation, Example, Message, Source, as_text
 from gradschool.visible import shortened
 
 REPEATS_NOTED = 0.1  # fraction of repeated answers from which it is reported
@@ -102,9 +102,9 @@ def _join(messages: Conversation) -> list[Message]:
 def _joined(one: Message, other: Message, content: str) -> Message:
     """Two messages as one with this content; a character in the place of an image is one only with its image."""
     if one.images and not other.images:
-        content = one.content + content[len(one.content) :].replace(IMAGE, "\ufffd")
+        content = one.content + as_text(content[len(one.content) :])
     elif other.images and not one.images:
-        content = content.removesuffix(other.content).replace(IMAGE, "\ufffd") + other.content
+        content = as_text(content.removesuffix(other.content)) + other.content
     return Message(one.role, content, images=(*one.images, *other.images))
 
 

@@ -35,8 +35,6 @@ LETTERS = str.maketrans(
         **dict.fromkeys("ةہ", "ه"),
     }
 )
-
-
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")  # "5mg" is "5 mg"
 # Sentences of a message, as far as signs and lines end them.
@@ -127,13 +125,13 @@ def comparable_question(example: Example) -> str:
     return comparable(question_text(example))
 
 
-def bare_question(example: Example) -> str:
-    """As `comparable_question`, with each message `bare`.
+def bare_question(example: Example, whole: str) -> str:
+    """As `comparable_question`, which is `whole`, with each message `bare`.
 
     Not if the answer has a number: that may depend on those in the question. Nor if the question has images, of which
     the hash begins or ends with digits.
     """
-    if example.images or DIGIT.search(example.ideal):
-        return comparable_question(example)
+    if not DIGIT.search(whole) or example.images or DIGIT.search(example.ideal):
+        return whole
     messages = (message for message in example.question if message.role != "system")
     return comparable("\n".join(bare(plain(message.content)) for message in messages))

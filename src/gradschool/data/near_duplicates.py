@@ -112,7 +112,7 @@ def _alike_texts(examples: Sequence[Example], threshold: float) -> list[tuple[in
         return found
     characters = np.concatenate(
         (
-            _by_characters(corpus, list(map(bare_question, examples)), Limits.of(threshold)),
+            _by_characters(corpus, list(map(bare_question, examples, texts)), Limits.of(threshold)),
             quoting(corpus, list(map(question_text, examples))),
         )
     )

@@ -18,7 +18,7 @@ from gradschool.images.bounds import BadImage
 from gradschool.images.decode import SUFFIXES
 from gradschool.images.located import located
 from gradschool.json_text import parse_any_json
-from gradschool.records import IMAGE, Conversation, Image, Message
+from gradschool.records import IMAGE, Conversation, Image, Message, as_text
 from gradschool.settings import Data
 from gradschool.visible import shortened
 
@@ -108,7 +108,7 @@ class Pictures:
                 raise BadPicture(
                     f"has an image in {who}: a specialist reads images and writes text; move it to a question"
                 )
-            text = marks.sub(IMAGE, message.content.replace(IMAGE, "\ufffd")) if numbers else message.content
+            text = marks.sub(IMAGE, as_text(message.content)) if numbers else message.content
             turns.append(replace(message, content=text, images=tuple(found[number] for number in numbers)))
         missing = [image for number, image in enumerate(found) if number not in used]
         if missing:
@@ -116,7 +116,7 @@ class Pictures:
             if place is None:
                 raise BadPicture("has an image and no question")
             first = turns[place]
-            text = first.content if first.images else first.content.replace(IMAGE, "\ufffd")
+            text = first.content if first.images else as_text(first.content)
             content = f"{IMAGE * len(missing)}\n{text}".rstrip("\n")
             turns[place] = replace(first, content=content, images=(*missing, *first.images))
         return tuple(turns)
@@ -150,8 +150,7 @@ class _Walk:
     def of_column(self, value: Any) -> Any:
         """A value with marks; each column that has places for images has one for each."""
         self._next = 0
-        value = parse_any_json(value) if is_list_text(value) and '"type"' in value and _parses(value) else value
-        changed = self._of(value)
+        changed = self._of(_parsed(value) if is_list_text(value) and '"type"' in value else value)
         if self._next and self._next != self._given:
             has = f"{self._given} image{'s' * (self._given != 1)}"
             raise BadPicture(f"names {has}, and has {self._next} place{'s' * (self._next != 1)} for one in its texts")
@@ -198,12 +197,12 @@ class _Walk:
         return self.pictures.mark(min(self._next, self._given) - 1)
 
 
-def _parses(text: str) -> bool:
+def _parsed(value: Any) -> Any:
+    """A list that is written as JSON text; another value as it is."""
     try:
-        parse_any_json(text)
+        return parse_any_json(value) if is_list_text(value) else value
     except ValueError:
-        return False
-    return True
+        return value
 
 
 def _is_part(value: Any) -> bool:
@@ -225,8 +224,7 @@ def _has_part(value: Any) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     """The images of a cell: one, several, or a list of them as JSON text."""
-    if is_list_text(value) and _parses(value):
-        value = parse_any_json(value)
+    value = _parsed(value)
     values = value if isinstance(value, list) else [value]
     return [one for one in values if one not in (None, "") and one == one]
 

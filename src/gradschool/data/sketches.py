@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import char_grams
-from gradschool.data.comparable import SENTENCE, bare_question, unnumbered
-from gradschool.data.comparable import comparable_question as _whole
+from gradschool.data.comparable import SENTENCE, bare_question, comparable_question, unnumbered
 from gradschool.data.compared import with_content
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
@@ -46,18 +45,24 @@ class Match:
 
 def sketches(examples: Sequence[Example], common: Hashes, *, bare: bool = True) -> Sketches:
     """A sketch of each example; grams in `common` do not count, nor do the numbers around a question if it `bare`."""
-    rows = [np.zeros((0, BYTES), dtype=np.uint8)]
+    return _sketched(examples, common, bare=bare)[0]
+
+
+def _sketched(examples: Sequence[Example], common: Hashes, *, bare: bool = True) -> tuple[Sketches, list[Grams]]:
+    """The sketches, and in blocks the grams that they are of."""
+    rows, blocks = [np.zeros((0, BYTES), dtype=np.uint8)], []
     for start in range(0, len(examples), BLOCK):
         block = examples[start : start + BLOCK]
-        whole = list(map(_whole, block))
-        texts = list(map(bare_question, block)) if bare else whole
-        bits = np.packbits(_bits(_distinctive(block, texts, common)), axis=1)
+        whole = list(map(comparable_question, block))
+        texts = list(map(bare_question, block, whole)) if bare else whole
+        blocks.append(_distinctive(block, texts, common))
+        bits = np.packbits(_bits(blocks[-1]), axis=1)
         answers = [_byte(normalize(example.ideal)) for example in block]
         numbers = [
             0 if text == other else numbers_key(other) % 255 + 1 for text, other in zip(texts, whole, strict=True)
         ]
         rows.append(np.column_stack((bits, np.array([answers, numbers], dtype=np.uint8).T)))
-    return np.concatenate(rows)
+    return np.concatenate(rows), blocks
 
 
 def sketches_of(digits: str, kind: str = KIND) -> Sketches:
@@ -76,7 +81,7 @@ def _byte(text: str) -> int:
 
 def common_wording(examples: Sequence[Example]) -> Hashes:
     """The grams that more than a quarter of the questions have, and those of questions about their system messages."""
-    texts = list(map(bare_question, examples))
+    texts = [bare_question(example, comparable_question(example)) for example in examples]
     told = zip(texts, examples, with_content(examples), strict=True)
     instructions = {text for text, example, other in told if other is not example}
     return np.union1d(common_grams(texts), char_grams(sorted(instructions)).flat)
@@ -118,14 +123,13 @@ def matches(asked: Sequence[Example], known: Sketches, common: Hashes) -> list[M
     parts = [(number, part) for number, example in enumerate(asked) for part in _parts(example)]
     numbers, examples = [number for number, _ in parts], [part for _, part in parts]
     whole = [part is asked[number] for number, part in parts]
-    own, short = sketches(examples, common), _are_short(examples, list(map(bare_question, examples)), common)
+    own, blocks = _sketched(examples, common)
     firsts = np.flatnonzero(whole)
     own[:, NUMBERS] = own[firsts[numbers], NUMBERS] if len(numbers) else 0  # a part has the numbers of its question
     # Earlier versions left no number out.
-    numbered = [number for number, example in enumerate(asked) if bare_question(example) != _whole(example)]
-    again = [asked[number] for number in numbered]
-    own = np.concatenate((own, sketches(again, common, bare=False)))
-    short += _are_short(again, list(map(_whole, again)), common)
+    numbered = np.flatnonzero(own[firsts, NUMBERS]).tolist()
+    again, more = _sketched([asked[number] for number in numbered], common, bare=False)
+    own, short = np.concatenate((own, again)), _are_short([*blocks, *more])
     owners, whole = [*numbers, *numbered], [*whole, *(True for _ in numbered)]
     for number, is_whole, small, (place, near, equal) in zip(owners, whole, short, _nearest(own, known), strict=True):
         if equal and is_whole:
@@ -135,10 +139,9 @@ def matches(asked: Sequence[Example], known: Sketches, common: Hashes) -> list[M
     return found
 
 
-def _are_short(examples: Sequence[Example], texts: Sequence[str], common: Hashes) -> list[bool]:
+def _are_short(blocks: Sequence[Grams]) -> list[bool]:
     """Which examples have too few grams to be nearly the same as another."""
-    counts = _distinctive(examples, texts, common).unique().counts
-    return [count < MIN_GRAMS for count in counts.tolist()]
+    return [count < MIN_GRAMS for grams in blocks for count in grams.unique().counts.tolist()]
 
 
 def _parts(example: Example) -> list[Example]:
@@ -153,10 +156,8 @@ def _parts(example: Example) -> list[Example]:
         return replace(example, messages=(*before, Message("user", text), example.messages[-1]))
 
     question = example.last_user
-    bare, sentences = (
-        unnumbered(question),
-        SENTENCE.split(question)[:MAX_SENTENCES] if SENTENCE.search(question) else [],
-    )
+    bare = unnumbered(question)
+    sentences = SENTENCE.split(question)[:MAX_SENTENCES] if SENTENCE.search(question) else []
     inner = [asks(sentence) for sentence in sentences if len(sentence) >= MIN_SENTENCE]
     return [example, *([asks(bare, example.messages[:-2])] if bare and bare != question else ()), *inner]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gradschool.errors import first_line
 from gradschool.images.bounds import MAX_PIXELS, BadImage, demand_size
+from gradschool.images.gray import gray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,23 +77,12 @@ def _as_rgb(image: "Image") -> "Image":
     from PIL import Image
 
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _from_numbers(image)
+        return gray(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         whole = image.convert("RGBA")
         white = Image.new("RGBA", whole.size, "white")
         return Image.alpha_composite(white, whole).convert("RGB")
     return image.convert("RGB")
-
-
-def _from_numbers(image: "Image") -> "Image":
-    """A gray image of numbers in any range, from its smallest as black to its largest as white."""
-    import numpy as np
-    from PIL import Image
-
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / ((high - low) or 1.0) * 255
-    return Image.fromarray(scaled.round().astype(np.uint8)).convert("RGB")
 
 
 def _demand_heif() -> None:

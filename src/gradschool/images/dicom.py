@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradschool.errors import first_line
 from gradschool.images.bounds import BadImage, demand_size
+from gradschool.images.gray import gray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,8 +52,4 @@ def _shown(found: Any) -> "Image":
     values = np.asarray(apply_modality_lut(pixels, found))
     if windowed:
         values = np.asarray(apply_voi_lut(values, found, index=0))
-    values = np.nan_to_num(values.astype(np.float64))
-    low, high = float(values.min()), float(values.max())
-    gray = (values - low) / ((high - low) or 1.0)
-    gray = 1 - gray if kind == "MONOCHROME1" else gray
-    return Image.fromarray((gray * 255).round().astype(np.uint8)).convert("RGB")
+    return gray(values, inverted=kind == "MONOCHROME1")

@@ -8,21 +8,21 @@ needs code of its own.
 import hashlib
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gradschool.errors import ModelError, first_line
+from gradschool.errors import ModelError
 from gradschool.json_text import each_text
-from gradschool.model.image_tokens import NO_EYES, without_images
-from gradschool.model.prefix import common_prefix
+from gradschool.model.image_tokens import without_images
+from gradschool.model.rendered import Rendered as Rendered
+from gradschool.model.rendered import Unfit as Unfit
+from gradschool.model.rendered import check_mask, failures_as_unfit, fold_system, not_a_prefix, varied_length
+from gradschool.model.rendered import no_eyes as no_eyes
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
 from gradschool.model.tool_format import ToolFormat, read_format
 from gradschool.model.tool_turns import Tool, as_object, changed, placed, uses_tools
-from gradschool.panics import panics_as_errors
 from gradschool.records import IMAGE, Conversation, Image, Message
 
 if TYPE_CHECKING:
@@ -39,31 +39,8 @@ FIX_DATE = (
 # Private-use characters that mark text in messages which looks like a control token.
 OPEN, CLOSE = "\ue0f0", "\ue0f1"
 MARKED = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}")
-RUN = re.compile(r"(.)\1++", re.DOTALL)
 PLACEHOLDER = "PLACEHOLDERANSWER"
 SYSTEM_PLACEHOLDER = "PLACEHOLDERSYSTEM"
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A conversation as tokens; `loss_mask[i]` is whether the model is trained to predict `token_ids[i]`."""
-
-    token_ids: tuple[int, ...]
-    loss_mask: tuple[bool, ...]
-
-    @property
-    def trained_tokens(self) -> int:
-        """The number of tokens with a loss: the answer's and the stop token."""
-        return sum(self.loss_mask)
-
-
-class Unfit(ModelError):
-    """A conversation that the chat template of a base does not take; the base can be used for others."""
-
-
-def no_eyes(name: str) -> Unfit:
-    """The error for a conversation with images, asked of a base that reads none."""
-    return Unfit(f"{name} reads no images, and the conversation has some.", "It reads text only.", NO_EYES + ".")
 
 
 class Chat:
@@ -165,7 +142,7 @@ class Chat:
         prompt = self.prompt_text(conversation[:-1])
         full = self._text(conversation)
         if not full.startswith(prompt):
-            raise Unfit(*_not_a_prefix(prompt, full).args)
+            raise Unfit(*not_a_prefix(prompt, full).args)
         rest = full[len(prompt) :]
         if not rest.endswith(self._tail):
             raise Unfit(
@@ -185,7 +162,7 @@ class Chat:
         start, after = self._seen(start, conversation[:-1]), self._after_ids
         mask = (False,) * len(start) + (True,) * len(trained) + (False,) * len(after)
         rendered = Rendered(tuple(start + trained + after), mask)
-        _check_mask(rendered, self._stop_id)
+        check_mask(rendered, self._stop_id)
         return rendered
 
     def show(self, rendered: Rendered) -> list[tuple[str, bool]]:
@@ -211,13 +188,13 @@ class Chat:
 
     def text_ids(self, text: str) -> list[int]:
         """The tokens of a plain text, with the start token if the tokenizer adds one."""
-        with self._lock, _failures_as_unfit():
+        with self._lock, failures_as_unfit():
             return list(self.tokenizer.encode(text))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without clean-up of spaces."""
         ids = without_images(ids, self.eyes.token_id) if self.eyes else ids
-        with self._lock, _failures_as_unfit():
+        with self._lock, failures_as_unfit():
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
@@ -352,7 +329,7 @@ class Chat:
             raise ModelError("The base's chat template does not render answers.", "It omits their text.", OWN_TEMPLATE)
         prompt = self._text(question, add_generation_prompt=True)
         if not head.startswith(prompt):
-            raise _not_a_prefix(prompt, head)
+            raise not_a_prefix(prompt, head)
         return head[len(prompt) :], tail
 
     def _find_stop(self, tail: str, added: set[int], notes: list[str]) -> tuple[int, str, str]:
@@ -379,7 +356,7 @@ class Chat:
         for position, part in enumerate(MARKED.split(text)):
             if part:
                 split = position % 2 == 1
-                with self._lock, _failures_as_unfit():
+                with self._lock, failures_as_unfit():
                     ids += self.tokenizer.encode(part, add_special_tokens=False, split_special_tokens=split)
         return ids
 
@@ -404,40 +381,6 @@ class Chat:
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
 
 
-@contextmanager
-def _failures_as_unfit() -> Iterator[None]:
-    """Turn an error or a panic of the tokenizer at a text into Unfit: others may still have tokens."""
-    try:
-        with panics_as_errors():
-            yield
-    except MemoryError:
-        raise
-    except Exception as error:  # tokenizers raises plain Exceptions
-        raise Unfit(
-            "The base's tokenizer cannot encode or decode a text.",
-            f"{first_line(error).rstrip('.')}.",
-            "use another base_model, or leave that text out.",
-        ) from error
-
-
-def varied_length(text: str) -> int:
-    """The characters of a text that differ from the one before: some tokens are long runs of one character."""
-    return len(RUN.sub(r"\1", text))
-
-
-def fold_system(conversation: Conversation) -> Conversation:
-    """A conversation whose system message, if it begins with one, is put before the first user message."""
-    if not conversation or conversation[0].role != "system":
-        return conversation
-    system, *others = conversation
-    for position, message in enumerate(others):
-        if message.role == "user":
-            said = system.content.replace(IMAGE, "\ufffd") if message.images else system.content
-            others[position] = replace(message, content=f"{said}\n\n{message.content}")
-            return tuple(others)
-    return (Message("user", system.content), *others)
-
-
 def _any_of(words: set[str]) -> re.Pattern[str]:
     longest_first = sorted(filter(None, words), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
@@ -445,26 +388,3 @@ def _any_of(words: set[str]) -> re.Pattern[str]:
 
 def _ids(value: int | list[int] | None) -> set[int]:
     return set() if value is None else {value} if isinstance(value, int) else set(value)
-
-
-def _not_a_prefix(prompt: str, full: str) -> ModelError:
-    same = common_prefix([prompt, full])
-    return ModelError(
-        "The base's chat template renders a question differently if an answer follows.",
-        f"Without an answer it continues with {prompt[same : same + 40]!r}, with one with {full[same : same + 40]!r}: "
-        "the tokens of training and of answering would differ.",
-        OWN_TEMPLATE,
-    )
-
-
-def _check_mask(rendered: Rendered, stop_id: int) -> None:
-    what = "The loss mask of a conversation cannot be used for training."
-    if not any(rendered.loss_mask):
-        raise Unfit(what, "No token would be trained.", OWN_TEMPLATE)
-    if all(rendered.loss_mask):
-        raise Unfit(what, "Every token would be trained, the question too.", OWN_TEMPLATE)
-    trained = [token for token, on in zip(rendered.token_ids, rendered.loss_mask, strict=True) if on]
-    if trained[-1] != stop_id:
-        raise Unfit(what, "The stop token would not be trained, so that answers would never end.", OWN_TEMPLATE)
-    if len(trained) == 1:
-        raise Unfit(what, "The answer is empty: only the stop token would be trained.", "remove such examples.")

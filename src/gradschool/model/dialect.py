@@ -9,9 +9,9 @@ from typing import Any
 
 from gradschool.images.data_url import content_of
 from gradschool.json_text import parse_json
-from gradschool.model.chat import fold_system
 from gradschool.model.log_probs import FIELDS
 from gradschool.model.remote_constraint import request_fields
+from gradschool.model.rendered import fold_system
 from gradschool.records import Conversation, Decoding
 
 LENGTHS = ("max_tokens", "max_completion_tokens")  # fields with the maximum length: in new APIs, the second one

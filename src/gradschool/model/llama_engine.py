@@ -16,12 +16,13 @@ from gguf import GGUFReader
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256
-from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, no_eyes, varied_length
+from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, no_eyes
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refuse_too_long, too_long
 from gradschool.model.gguf_file import TEMPLATE, TOKENS, read_gguf
 from gradschool.model.gguf_header import read_header
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
+from gradschool.model.rendered import varied_length
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
 from gradschool.model.threads import choose_threads

@@ -15,6 +15,7 @@ from typing import Any
 
 import regex
 
+from gradschool.data.comparable import SENTENCE_END
 from gradschool.data.normalize import SPACELESS, word_count
 
 PLAIN = 60  # generic letters
@@ -24,7 +25,6 @@ FRAGMENT, FRAGMENTED = (3, 12), 3  # words of a fragment; texts that fragments a
 SWAPPED = 5  # words that two exchanged ones are apart at most
 FRAME_WORDS = 9  # of a line that may be a greeting or a closing
 UNIT = regex.compile(rf"\s+|{SPACELESS.pattern}|(?:(?!{SPACELESS.pattern})\S)+")
-SENTENCE_END = regex.compile(r"[.!?。！？…]['\"”’)\]]*$")
 Forge = Callable[[list[str], random.Random], list[str]]
 
 

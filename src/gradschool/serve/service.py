@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from gradschool.errors import GradschoolError, ModelError, nearest
 from gradschool.ground.cite import resolve
-from gradschool.model.chat import varied_length
+from gradschool.model.rendered import varied_length
 from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Constraint, Conversation, Message, Passage
 from gradschool.serve.abstaining import Abstained, decide

@@ -12,7 +12,7 @@ from gradschool.images.located import bytes_of, in_memory
 from gradschool.json_text import parse_json
 from gradschool.model.tool_turns import Calling, Returned, ToolCall
 from gradschool.reasoning import PARTS
-from gradschool.records import IMAGE, Conversation, Image, Message
+from gradschool.records import IMAGE, Conversation, Image, Message, as_text
 from gradschool.serve.http_errors import invalid
 
 MAX_IMAGES = 16  # of a message
@@ -42,7 +42,7 @@ def _said(value: Any) -> Said | None:
         texts = [IMAGE if _is_image(part) else _part(part) for part in parts]
         if images:  # a character of the client's text is no image
             pairs = zip(texts, parts, strict=True)
-            texts = [text if text is None or _is_image(part) else text.replace(IMAGE, "\ufffd") for text, part in pairs]
+            texts = [text if text is None or _is_image(part) else as_text(text) for text, part in pairs]
         if all(text is not None for text in texts):
             return Said("".join(text for text in texts if text is not None), images)
     if not isinstance(value, str):

@@ -41,7 +41,7 @@ def _job(studio: Studio, name: str) -> dict[str, Any]:
         about |= {"pass_mark": opened.settings.goal.pass_mark, "bases": list(opened.settings.bases)}
         settings = [_setting(option, attrgetter(option.path)(opened.settings)) for option in options()]
     except UsageError as wrong:
-        error = {"what": wrong.what, "why": wrong.why, "fix": wrong.fix}
+        error = wrong.parts
     runs = [summary(run, studio.folders.shown(run)) for run in studio.folders.runs()]
     return {
         "path": studio.folders.shown(folder),

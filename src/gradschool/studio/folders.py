@@ -7,7 +7,7 @@ from pathlib import Path
 from gradschool.errors import GradschoolError, TrustError
 from gradschool.file_names import not_utf8
 from gradschool.job import read_job
-from gradschool.run import PACKED
+from gradschool.run import MANIFEST, PACKED
 from gradschool.saved_job import JOB_FILE as RUN_FILE
 from gradschool.studio.replies import NotFound
 from gradschool.visible import shortened
@@ -68,6 +68,15 @@ class Folders:
         if not (path / RUN_FILE).is_file():
             raise NotFound(f"{self.shown(path)} is not a run.", f"It has no {RUN_FILE}.", "go back to the start page.")
         return path
+
+    def find_specialist(self, name: str) -> Path:
+        """The folder of a run that has packaged a specialist."""
+        run = self.find_run(name)
+        if not (run / PACKED / MANIFEST).is_file():
+            raise NotFound(
+                "There is no specialist yet.", "It is packaged when the climb has ended.", "wait for the climb to end."
+            )
+        return run
 
     def find_job(self, name: str) -> Path:
         """The folder of a job."""

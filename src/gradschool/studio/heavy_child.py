@@ -10,6 +10,7 @@ from typing import Any
 
 from gradschool.bounded_child import answer_requests
 from gradschool.errors import GradschoolError, reason_of
+from gradschool.events import result_of
 from gradschool.files import read_rows
 from gradschool.records import Message, Scored
 from gradschool.visible import visible
@@ -26,7 +27,7 @@ def answer(request: dict[str, Any], content: bytes) -> Iterator[dict[str, Any]]:
     try:
         yield from WORK[request["what"]](request)
     except GradschoolError as error:
-        yield {"error": {"what": error.what, "why": error.why, "fix": error.fix}}
+        yield {"error": error.parts}
     except OSError as error:
         yield {"error": {"what": "A file cannot be used.", "why": reason_of(error), "fix": "check that it is there."}}
 
@@ -131,13 +132,7 @@ def tokens(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     job = read_job(Path(request["job"]))
     job = job.over(job.settings.bases[0])
-    opening = open_engine(job.settings, job.folder)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as end:
-            engine = end.value
-            break
+    engine = result_of(open_engine(job.settings, job.folder))
     if engine.chat is None:
         yield {"segments": [], "tokens": 0, "trained": 0, "base": job.settings.base}
         return
@@ -166,7 +161,7 @@ def reading(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             found = read_examples(path, columns, path.name)
         except GradschoolError as error:
-            yield {"file": path.name, "error": {"what": error.what, "why": error.why, "fix": error.fix}}
+            yield {"file": path.name, "error": error.parts}
             continue
         first = [[asdict(message) for message in one.messages] for one in found.examples[:3]]
         dropped = sum(issue.severity == "dropped" for issue in found.issues)

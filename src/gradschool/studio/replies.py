@@ -49,7 +49,7 @@ def error_reply(error: Exception, *, page: bool = False) -> Response:
         return page_reply(
             "error", template="error", status=status, title="Error", what=known.what, why=known.why, fix=known.fix
         )
-    told: dict[str, Any] = {"what": visible(known.what), "why": visible(known.why), "fix": visible(known.fix)}
+    told: dict[str, Any] = {name: visible(part) for name, part in known.parts.items()}
     if isinstance(known, Conflict):
         told["now"] = known.now
     return json_reply({"error": told}, status)

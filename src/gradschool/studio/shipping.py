@@ -13,10 +13,10 @@ from starlette.routing import Route
 from gradschool.errors import UsageError
 from gradschool.files import read_file, read_json
 from gradschool.json_text import parse_json
-from gradschool.run import MANIFEST, PACKED
+from gradschool.run import PACKED
 from gradschool.settings import NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.studio.asked import Body, field, studio_of
-from gradschool.studio.replies import NotFound, json_reply
+from gradschool.studio.replies import json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
 from gradschool.studio.work import Work
@@ -33,21 +33,12 @@ ABOUT = {  # forms of exports in words
 MAX_CARD = 1_000_000  # bytes
 
 
-def _specialist(studio: Studio, path: str) -> Path:
-    run = studio.folders.find_run(path)
-    if not (run / PACKED / MANIFEST).is_file():
-        raise NotFound(
-            "There is no specialist yet.", "It is packaged when the climb has ended.", "wait for the climb to end."
-        )
-    return run
-
-
 async def overview(request: Request) -> Response:
     """GET /api/ship: the exports of a specialist, its servers, and the work on both."""
     studio = studio_of(request)
 
     def found() -> dict[str, Any]:
-        run = _specialist(studio, field(request, "path"))
+        run = studio.folders.find_specialist(field(request, "path"))
         path = studio.folders.shown(run)
         works = [work for work in studio.queue.works() if work.about.get("run") == path]
         exports = [_exported(studio, work) for work in works if work.kind == "export"]
@@ -111,7 +102,11 @@ def _served(studio: Studio, work: Work) -> dict[str, Any]:
 async def export(request: Request) -> Response:
     """POST /api/export: put an export into the queue."""
     studio, body = studio_of(request), await Body.of(request)
-    run, form, fmt = _specialist(studio, body.text("path")), body.text("to"), body.text("format", NUMBER_FORMAT)
+    run, form, fmt = (
+        studio.folders.find_specialist(body.text("path")),
+        body.text("to"),
+        body.text("format", NUMBER_FORMAT),
+    )
     if form not in get_args(ExportForm) or fmt not in get_args(NumberFormat):
         raise UsageError("There is no such form.", "", "choose one of the list.")
     gguf = form in ("gguf", "ollama")
@@ -135,7 +130,7 @@ def _free(folder: Path) -> Path:
 async def serve(request: Request) -> Response:
     """POST /api/serve: start a server of a specialist on a free port."""
     studio, body = studio_of(request), await Body.of(request)
-    run = _specialist(studio, body.text("path"))
+    run = studio.folders.find_specialist(body.text("path"))
     about = {"run": studio.folders.shown(run)}
     arguments = ("serve", "--port", "0", "--", str(run))
     work = await run_in_threadpool(studio.queue.add, "serve", f"Serve {run.name}", arguments, about)

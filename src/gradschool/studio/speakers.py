@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradschool.records import Conversation, Message, Passage
+from gradschool.events import passed_on
+from gradschool.records import Conversation, Event, Message, Note, Passage, Progress
 
 _opened: dict[str, Mapping[str, Any]] = {}  # the last specialist with its base: opening one takes seconds
 
@@ -21,26 +22,24 @@ def talk(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _speakers(folder: Path) -> Generator[dict[str, Any], None, Mapping[str, Any]]:
     """Open a specialist and its base; yields what is being done, and returns both by name."""
     from gradschool.package.bundle import open_specialist
-    from gradschool.records import Note, Progress
     from gradschool.specialist import Recipe, Specialist
 
     key = f"{folder} {folder.stat().st_mtime_ns}"
     if key not in _opened:
         _opened.clear()
-        opening = open_specialist(folder)
-        while True:
-            try:
-                event = next(opening)
-            except StopIteration as end:
-                opened = end.value
-                break
-            if isinstance(event, Note):
-                yield {"doing": event.text}
-            elif isinstance(event, Progress):
-                yield {"doing": event.what}
+        opened = yield from passed_on(open_specialist(folder), _doing)
         free = replace(opened.recipe.decoding, constraint=None)
         _opened[key] = {"specialist": opened, "base": Specialist(opened.engine, Recipe(decoding=free))}
     return _opened[key]
+
+
+def _doing(event: Event) -> dict[str, Any] | None:
+    match event:
+        case Note():
+            return {"doing": event.text}
+        case Progress():
+            return {"doing": event.what}
+    return None
 
 
 def said(who: str, speaker: Any, asked: Conversation) -> Iterator[dict[str, Any]]:

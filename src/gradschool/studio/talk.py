@@ -17,7 +17,7 @@ from gradschool.bounded import Limits, Stopped, replies
 from gradschool.data.encoding import decode
 from gradschool.errors import TrustError, UsageError
 from gradschool.files import append_line, is_inside, read_file, read_lines
-from gradschool.run import MANIFEST, PACKED, Run
+from gradschool.run import PACKED, Run
 from gradschool.saved_job import JOB_FILE, may_read_job
 from gradschool.studio.asked import Body, field, number, studio_of
 from gradschool.studio.heavy import CHILD
@@ -38,20 +38,10 @@ NOT_IN_NAMES = re.compile(r"[^\w.-]")
 _one = threading.Lock()  # an answer takes all cores
 
 
-def _specialist(studio: Studio, path: str) -> tuple[Path, Path]:
-    """The folder of a run, and that of its specialist."""
-    run = studio.folders.find_run(path)
-    if not (run / PACKED / MANIFEST).is_file():
-        raise NotFound(
-            "There is no specialist yet.", "It is packaged when the climb has ended.", "wait for the climb to end."
-        )
-    return run, run / PACKED
-
-
 async def talk(request: Request) -> Response:
     """POST /api/talk: the answers to a conversation as lines of JSON, as they are generated."""
     studio, body = studio_of(request), await Body.of(request)
-    _, specialist = _specialist(studio, body.text("path"))
+    specialist = studio.folders.find_specialist(body.text("path")) / PACKED
     given = body.values.get("conversations")
     if not isinstance(given, dict) or not given or not set(given) <= set(SPEAKERS):
         raise UsageError("Nobody is asked.", "", "reload the page, and ask again.")
@@ -122,7 +112,7 @@ async def feedback(request: Request) -> Response:
 
 
 def _feedback(studio: Studio, body: Body) -> dict[str, Any]:
-    run, _ = _specialist(studio, body.text("path"))
+    run = studio.folders.find_specialist(body.text("path"))
     said, better, kind = body.text("said"), body.text("better", "").strip(), body.text("kind")
     question = _question(body.values.get("messages"))
     origin = {"specialist": studio.folders.shown(run), "speaker": body.text("who"), "said": said} | signature()
@@ -150,7 +140,7 @@ def _feedback(studio: Studio, body: Body) -> dict[str, Any]:
 
 async def about(request: Request) -> Response:
     """GET /api/talk: who can be talked to."""
-    run, _ = _specialist(studio_of(request), field(request, "path"))
+    run = studio_of(request).folders.find_specialist(field(request, "path"))
     job = Run.open(run).job
     return json_reply({"job": job.name, "task": job.settings.task, "documents": bool(job.settings.data.documents)})
 
