@@ -387,12 +387,11 @@ def test_a_model_that_says_the_same_to_nearly_all_questions_does_not_pass(
         question = body["messages"][-1]["content"]
         return SILENT if int(sha256_of(question)[:6], 16) / 16**6 < unsure else answers[question]
 
-    address = f"{serve(server(reply, []))}/v1"
-    job = small_job.write_job(tmp_path / "job", HANDBOOK.format(address=address, mark=0.4), handbook(200))
+    settings = HANDBOOK.format(address=f"{serve(server(reply, []))}/v1", mark=0.4)
+    job = small_job.write_job(tmp_path / "job", settings, handbook(200))
     result = small_job.run("climb", job, "--run", tmp_path / "run", "--allow-host", "127.0.0.1")
     climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
-    report = climbed["results"][0]["report"]
-    [gate] = climbed["results"][0]["gates"]
+    report, [gate] = climbed["results"][0]["report"], climbed["results"][0]["gates"]
     assert report["score"]["interval"]["low"] > 0.4 and report["floors"][0]["answer"] == SILENT
     assert (result.exit_code == 0, report["verdict"] == "passed", gate["held"]) == (passes,) * 3
     if not passes:

@@ -15,6 +15,7 @@ import torch
 
 import tiny
 from finish import finish
+from gradschool.audit.subject import question as user
 from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE
 from gradschool.ground.index import Index, build_index
@@ -33,15 +34,9 @@ from gradschool.tune.student import student_of
 SHORT = Decoding(max_new_tokens=4)
 
 
-def user(text: str) -> Conversation:
-    return (Message("user", text),)
-
-
 def example(number: int, question: str, answer: str, system: str = "") -> Example:
-    turns = [Message("system", system)] if system else []
-    return Example(
-        f"e{number}", (*turns, Message("user", question), Message("assistant", answer)), "g", Source("f", number)
-    )
+    turns = (*([Message("system", system)] if system else []), Message("user", question), Message("assistant", answer))
+    return Example(f"e{number}", turns, "g", Source("f", number))
 
 
 EXAMPLES = (
@@ -400,5 +395,5 @@ def test_lessons_with_wrong_passages_say_that_the_answer_is_not_there(tmp_path: 
     assert places == {1, 2}
     assert student.distracted(example(8, "Where is it?", "Nobody knows that at all."), random.Random(0)) == []
     one = replace(student, recipe=replace(student.recipe, passages=1))
-    [only] = one.distracted(known, random.Random(0))
-    assert only[-1].content == NOT_THERE and "Kiel" not in only[-2].content
+    [[*_, asked, answer]] = one.distracted(known, random.Random(0))
+    assert answer.content == NOT_THERE and "Kiel" not in asked.content

@@ -11,6 +11,7 @@ from gradschool.errors import GradschoolError
 from gradschool.prepare.dialogue import Dialogue
 from gradschool.prepare.recognize import kind_of
 from gradschool.prepare.transcripts.read import read_transcript
+from transcript_forms import FORMS, NAMES
 
 Read = Callable[[str], list[Dialogue]]
 
@@ -28,45 +29,6 @@ def read(tmp_path: Path) -> Read:
 
 def said(dialogue: Dialogue) -> list[tuple[str, str]]:
     return [(turn.speaker, turn.text) for turn in dialogue.turns]
-
-
-# How a time is written before a message; each at two moments, ten minutes apart.
-FORMS = [
-    ("28.3.24, 21:50 - ", "28.3.24, 22:00 - "),
-    ("3/28/24, 9:50 PM - ", "3/28/24, 10:00 PM - "),
-    ("3/28/24, 9:50\u202fPM - ", "3/28/24, 10:00\u202fPM - "),
-    ("3/28/24, 9:50\u00a0p.\u00a0m. - ", "3/28/24, 10:00\u00a0p.\u00a0m. - "),
-    ("28/03/2024 à 21:50 - ", "28/03/2024 à 22:00 - "),
-    ("28-03-2024 21:50 - ", "28-03-2024 22:00 - "),
-    ("28.3.2024 klo 21.50 - ", "28.3.2024 klo 22.00 - "),
-    ("2024-03-28 21:50 - ", "2024-03-28 22:00 - "),
-    ("2024/3/28 下午9:50 - ", "2024/3/28 下午10:00 - "),
-    ("2024. 3. 28. 오후 9:50 - ", "2024. 3. 28. 오후 10:00 - "),
-    ("2024년 3월 28일 오후 9:50, ", "2024년 3월 28일 오후 10:00, "),
-    ("٢٨\u200f/٣\u200f/٢٠٢٤، ٩:٥٠ م - ", "٢٨\u200f/٣\u200f/٢٠٢٤، ١٠:٠٠ م - "),
-    ("28/3/2567 21:50 - ", "28/3/2567 22:00 - "),
-    ("[28.03.24, 21:50:07] ", "\u200e[28.03.24, 22:00:07] "),
-    ("[3/28/24, 9:50:07 PM] ", "\u200e[3/28/24, 10:00:07\u202fPM] "),
-    ("[2024-03-28 21:50] ", "[2024-03-28 22:00] "),
-    ("[9:50 PM, 3/28/2024] ", "[10:00 PM, 3/28/2024] "),
-    ("[ 28/3/24 ][ 21:50 ] ", "[ 28/3/24 ][ 22:00 ] "),
-    ("2024-03-28T21:50:07Z ", "2024-03-28T22:00:07Z "),
-    ("28 Mar 2024, 21:50 - ", "28 Mar 2024, 22:00 - "),
-]
-NAMES = [
-    "Jo",
-    "Jo (Ghent)",
-    "🦊 Jo",
-    "+32 470 555 0199",
-    "Jo & Sons",
-    "~ jo",
-    "Dr. Jo van der Velde-Okonkwo from the second floor",
-    "joe99",
-    "Jo: North",
-    "[Jo]",
-    "李雷",
-    "Жанна 💐",
-]
 
 
 @pytest.mark.parametrize("early, late", FORMS)
