@@ -78,6 +78,7 @@ def cases() -> Iterator[Case]:
         yield from (Case("smollm2", "clean", job, seed, steps) for job, steps in STEPS.items())
         yield Case("smollm2", "overfit", "support", seed, 96)  # 48 rows: of 24, few recited ones prove nothing
     yield Case("smollm2", "large rate", "letters", LATER_SEEDS[0], 6, factor=10.0)
+    yield from (Case("smollm2", "language", kind, first, 64) for kind in ("german", "russian", "japanese"))
 
 
 def pilots() -> Iterator[Case]:
