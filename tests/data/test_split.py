@@ -190,6 +190,8 @@ def test_too_few_examples_are_an_error_with_the_number_needed():
 def test_a_single_answer_is_an_error():
     with pytest.raises(DataError, match=r"(?s)All 50 ideal answers are the same: 'yes'"):
         frozen([example(n, answer="yes") for n in range(50)])
+    with pytest.raises(DataError, match=r"(?s)All 50 ideal answers are the same: \"it's red\""):
+        frozen([example(n, answer=("it's red", "it\u2019s red ")[n % 2]) for n in range(50)])
 
 
 def test_a_single_giant_group_is_an_error_with_advice():

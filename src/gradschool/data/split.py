@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from gradschool.data.components import Nodes, components
 from gradschool.data.labels import classes
+from gradschool.data.normalize import as_typed
 from gradschool.data.power import best_cap
 from gradschool.data.proof import look_level
 from gradschool.data.sizing import Sizes, sizes
@@ -60,7 +61,7 @@ def freeze_split(
     """
     units = _units(examples, near, split.seed, frozenset(used)) if examples else []
     size = sizes(len(examples), len(units), split, goal, looks)
-    answers = {example.ideal.strip() for example in examples}
+    answers = {as_typed(example.ideal).strip() for example in examples}
     if len(answers) == 1:
         raise DataError(
             f"All {len(examples)} ideal answers are the same: {answers.pop()[:60]!r}.",
