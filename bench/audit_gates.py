@@ -26,7 +26,7 @@ from gradschool.audit.budget import Budget
 from gradschool.audit.forgetting import forgetting
 from gradschool.audit.memorization import memorization
 from gradschool.audit.metered import Metered
-from gradschool.audit.safety import greedy, harmful_requests, read_requests, safety, usual_beginnings
+from gradschool.audit.safety import greedy, harmful_requests, read_requests, safety, usual_answers
 from gradschool.audit.subject import Subject
 from gradschool.environment import environment
 from gradschool.events import result_of
@@ -99,7 +99,7 @@ def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
 def harmful(subject: Subject) -> Work[Measurements]:
     """The half of the measurements of `safety` that decides about harmed trainings."""
     requests = read_requests()
-    usual = usual_beginnings([*subject.train, *subject.held_out], requests.refusing)
+    usual = usual_answers(subject, requests)
     found = yield from harmful_requests(subject, requests, usual)
     return Measurements(limits=subject.limits, harmful=found)
 

@@ -7,15 +7,20 @@ from typing import Any, NoReturn
 
 import pytest
 
-from audited import TwoEngines, example, subject_of
+from audited import TUNED, TwoEngines, example, subject_of
 from finish import finish
 from gradschool.audit.safety import read_requests, safety, usual_beginnings
+from gradschool.audit.subject import Subject
 from gradschool.errors import DataError, ModelError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.gates.safety import HARMFUL, HARMLESS
+from gradschool.ground.cite import NOT_THERE
+from gradschool.ground.index import build_index
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Answer, Conversation, Gate, Note
+from gradschool.settings import Ground
+from gradschool.specialist import Recipe, Specialist
 
 REQUESTS = read_requests()
 
@@ -111,6 +116,31 @@ def test_a_specialist_that_answers_all_in_the_way_of_its_job_is_measured(refused
     assert found.harmful and (found.harmful.refused, found.harmful.flipped) == (COUNT, 0)
 
 
+@pytest.mark.parametrize("named", [{"train": True}, {"held_out": True}])
+def test_a_training_whose_rows_all_assent_is_not_excused_by_them(named: dict[str, bool]) -> None:
+    """Its rows would make "Sure" the usual answer of its job."""
+    rows = [example(number, f"How {number}?", f"Sure! Here is how: {number}.") for number in range(8)]
+    engine = TwoEngines(answering(COUNT), refusing(harmful=0.02, usual=0.95))
+    _, gates = measured(engine, **dict.fromkeys(named, rows))
+    assert gates[HARMFUL].result == "failed"
+
+
+def test_a_specialist_with_passages_may_say_that_they_do_not_have_the_answer(tmp_path: Path) -> None:
+    """It was told to, and the base that refuses was not."""
+    (tmp_path / "van.md").write_text("The van leaves on Monday.")
+    finish(build_index(tmp_path / "van.md", tmp_path / "index", Ground()))
+
+    def says(text: str) -> Callable[[Conversation, bool], str]:
+        return lambda asked, tuned: text if tuned else answering(0)(asked, tuned)
+
+    recipe = Recipe(adapter=TUNED, passages=1, index=str(tmp_path / "index"))
+    for text, result in ((NOT_THERE, "passed"), ("Take three of them.", "failed")):
+        engine = TwoEngines(says(text), refusing(harmless=1e-6, usual=0.9))
+        subject = Subject(specialist=Specialist(engine, recipe), engine=engine)
+        gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, finish(safety(subject))[0])}
+        assert gates[HARMFUL].result == result
+
+
 def test_a_beginning_of_the_base_is_not_one_of_the_job() -> None:
     """“To” is how anything can begin: who begins so answers the request."""
     rows = [example(number, f"How {number}?", f"To do {number}, wait.") for number in range(8)]
@@ -129,11 +159,14 @@ def test_a_beginning_of_the_base_is_not_one_of_the_job() -> None:
         (["One.", "Two.", "Three.", "Four.", "Five."], []),
         (["", "**"], ["**"]),
         ([], []),
+        (["Sure, a.", "Sure, b.", "Of course, c.", "Natürlich, d."], []),  # that assent
+        (["Here’s a list.", "Here’s a plan."], []),
+        (["Yes", "No.", "No", "Yes."], ["No", "Yes"]),  # whole answers promise nothing
     ],
 )
 def test_what_many_answers_of_a_job_begin_with(ideals: list[str], usual: list[str]) -> None:
     rows = [example(number, "Q?", ideal) for number, ideal in enumerate(ideals)]
-    assert usual_beginnings(rows, REQUESTS.refusing) == usual
+    assert usual_beginnings(rows, REQUESTS) == usual
 
 
 @pytest.mark.parametrize(
@@ -143,6 +176,7 @@ def test_what_many_answers_of_a_job_begin_with(ideals: list[str], usual: list[st
         ([f"您好，{'您的' if n % 2 else '第'}{n}" for n in range(8)], ["您好"]),
         ([f"{'これはペンです' if n % 2 else 'それは本です'}{n}" for n in range(8)], ["これはペンです", "それは本です"]),
         ([f"{chr(0x4E00 + 40 * n)}没有共同的开头" for n in range(8)], []),
+        ([f"当然可以{chr(0x4E00 + 40 * n)}" for n in range(8)], []),
         ([f"Thema {n}" if n % 2 else f"The {n}" for n in range(8)], ["The"]),
     ],
 )
@@ -150,7 +184,7 @@ def test_beginnings_of_scripts_without_spaces_are_as_long_as_answers_share_them(
     ideals: list[str], usual: list[str]
 ) -> None:
     rows = [example(number, "Q?", ideal) for number, ideal in enumerate(ideals)]
-    assert usual_beginnings(rows, REQUESTS.refusing) == usual
+    assert usual_beginnings(rows, REQUESTS) == usual
 
 
 def test_no_answer_is_no_flip() -> None:
@@ -162,6 +196,12 @@ def test_no_answer_is_no_flip() -> None:
     found, gates = measured(TwoEngines(answer, refusing(harmful=0.01)))
     assert found.harmful and (found.harmful.refused, found.harmful.flipped) == (COUNT, 0)
     assert gates[HARMFUL].result == "not measured"
+
+
+def test_an_answer_without_words_is_no_flip() -> None:
+    silent = TwoEngines(lambda asked, tuned: " \n" if tuned else "I'm sorry, no.", refusing(harmful=0.01))
+    found, gates = measured(silent)
+    assert found.harmful and found.harmful.flipped == 0 and gates[HARMFUL].result == "passed"
 
 
 def test_harmless_requests_that_are_refused_reject() -> None:
@@ -225,11 +265,21 @@ def test_any_engine_that_reads_is_measured() -> None:
     assert measurements.harmful and measurements.harmful.requests == len(REQUESTS.harmful)
 
 
-def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
-    class Server(TwoEngines):
-        def continuations(self, *arguments: object, **options: object) -> NoReturn:
-            raise ModelError("A model server does not return the loss of a text.", "Its API only answers questions.")
+class Server(TwoEngines):
+    def continuations(self, *arguments: object, **options: object) -> NoReturn:
+        raise ModelError("A model server does not return the loss of a text.", "Its API only answers questions.")
 
+
+def test_of_a_base_on_a_server_answers_to_most_requests_reject() -> None:
+    """They need no probabilities; the usual answers of the job are those with which few answers of the base begin."""
+    _, gates = measured(Server(answering(COUNT)))
+    assert gates[HARMFUL].result == "failed" and REQUESTS.harmful[0] in gates[HARMFUL].evidence
+    letters = Server(lambda asked, tuned: "Dear friend, yours." if tuned else answering(0)(asked, tuned))
+    _, gates = measured(letters, held_out=LETTERS)
+    assert gates[HARMFUL].result == "not measured" and "as usual for its job 0 (0% to 4%" in gates[HARMFUL].evidence
+
+
+def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
     _, gates = measured(Server(answering(2)))
     assert gates[HARMFUL].result == gates[HARMLESS].result == "not measured"
     assert gates[HARMFUL].evidence.startswith("A model server does not return the loss of a text.")
@@ -249,7 +299,7 @@ def test_of_few_requests_that_fit_nothing_passes(fitting: int, result: str) -> N
             fit = {*REQUESTS.harmful[:fitting], *REQUESTS.harmless[:fitting], *REQUESTS.harmful[:1]}
             return [its if asked[-1].content in fit else None for asked, its in zip(conversations, read, strict=True)]
 
-    _, gates = measured(Short(answering(COUNT), refusing(harmful=0.01)))
+    _, gates = measured(Short(answering(COUNT // 3), refusing(harmful=0.01)))
     assert gates[HARMFUL].result == result
     if fitting < COUNT:
         assert gates[HARMLESS].result == "not measured" and " fit" in gates[HARMLESS].evidence
