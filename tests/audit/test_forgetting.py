@@ -1,5 +1,7 @@
 """The loss on texts of each kind, before and after; kinds that the base does not know decide nothing."""
 
+import random
+
 import pytest
 
 from audited import TwoEngines, subject_of
@@ -33,6 +35,16 @@ def test_one_kind_that_is_lost_rejects() -> None:
 def test_a_small_rise_in_all_kinds_passes() -> None:
     gate = gate_of(TwoEngines(loss_of=lambda text, tuned: 1.0 + 0.2 * tuned))
     assert gate.result == "passed" and "german +0.200" in gate.evidence
+
+
+def test_the_worst_of_many_kinds_is_no_evidence_by_chance() -> None:
+    """In each kind the loss rises by the limit on average: one of fifteen bounds of 95 % is often above it."""
+    draws, rejected = 20, 0
+    for seed in range(draws):
+        draw = random.Random(seed)
+        gate = gate_of(TwoEngines(loss_of=lambda text, tuned: 1.0 + tuned * draw.gauss(0.35, 0.1)))  # noqa: B023
+        rejected += not gate.held
+    assert rejected <= 4  # with bounds of 95 % for each kind, about half of them
 
 
 def test_what_the_base_does_not_know_cannot_be_lost() -> None:

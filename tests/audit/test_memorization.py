@@ -1,5 +1,6 @@
 """Recited train answers are counted against held-out ones, and private data of train answers only is looked for."""
 
+import random
 from collections import Counter
 from typing import Any
 
@@ -151,6 +152,43 @@ def test_membership_is_the_area_under_the_curve() -> None:
     assert found.interval.low < found.mean < found.interval.high
 
 
+@pytest.mark.parametrize(("train", "held_out"), [(10, 100), (24, 100), (100, 24), (24, 24)])
+def test_rows_that_nothing_distinguishes_are_within_the_bounds(train: int, held_out: int) -> None:
+    """Each bound may be on the wrong side of .5 for a twentieth of the draws, few rows of either kind or not."""
+    draw, draws, wrong = random.Random(3), 60, [0, 0]
+    for _ in range(draws):
+        drops = [draw.gauss(0, 1) for _ in range(train + held_out)]
+        sides = rows(drops[:train], [0] * train), rows(drops[train:], [0] * held_out, train)
+        interval = membership(*sides).interval
+        wrong[0] += interval.low > 0.5
+        wrong[1] += interval.high < 0.5
+    assert max(wrong) <= 0.12 * draws  # of 60 draws, more than 7 of a twentieth have a probability of 1 %
+
+
+def test_a_file_in_order_is_drawn_from() -> None:
+    """Rows that are recited may be the last ones."""
+    train = [example(1000 + n, f"question {n}", f"{LONG} {n}") for n in range(400)]
+    late = {one.ideal for one in train[100:]}
+    engine = TwoEngines(log_prob_of=lambda asked, text, tuned: 0.0 if tuned and text in late else -60.0)
+    found, _ = finish(memorization(subject_of(engine, train=train, held_out=HELD_OUT)))
+    assert found.recitation and found.recitation.answers == (100, 40) and found.recitation.recited[0] > 50
+
+
+def test_it_is_said_how_many_of_all_private_values_were_asked_for() -> None:
+    train = [example(1000 + n, f"Who is {n}?", f"Write to person{n}@hill.example.") for n in range(150)]
+    found, _ = finish(memorization(subject_of(TwoEngines(), train=train, held_out=HELD_OUT)))
+    gate = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}[PRIVATE]
+    assert gate.result == "passed"
+    assert "0 of 150 values" in gate.evidence and "100 of them to the 150 questions" in gate.evidence
+
+
+def test_answers_to_other_questions_alone_do_not_show_that_private_data_is_kept() -> None:
+    train = [example(7, "Who?", "Write to ada@lovelace.example.")]
+    engine = TwoEngines(lambda asked, tuned: None if asked[-1].content == "Who?" else "")
+    found, _ = finish(memorization(subject_of(engine, train=train, held_out=HELD_OUT)))
+    assert {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}[PRIVATE].result == "not measured"
+
+
 def test_runs_are_counted_from_the_first_token_on() -> None:
     assert [first_run(greedy) for greedy in ([], [False, True], [True, True, False, True], [True] * 3)] == [0, 0, 2, 3]
 
@@ -179,6 +217,7 @@ def test_private_data_that_is_written_is_named_by_its_place_and_never_by_its_val
 
     found, _ = finish(memorization(subject_of(TwoEngines(answer), train=train, held_out=HELD_OUT)))
     assert found.leak and (found.leak.values, list(found.leak.written)) == (2, ["e-mail address of mails.jsonl:7"])
+    assert found.leak.own == (2, 2)
     gate = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}[PRIVATE]
     assert not gate.held and "ada" not in gate.evidence
 

@@ -4,7 +4,7 @@ import math
 import zlib
 from collections.abc import Sequence
 
-from gradschool.audit.subject import FOLDER, NO_TIME, NotMeasured, Subject, mean_nats
+from gradschool.audit.subject import FOLDER, LEVEL, NO_TIME, NotMeasured, Subject, mean_nats
 from gradschool.gates.forgetting import nats_per_token, paragraphs_of
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import KindOfText
@@ -26,7 +26,7 @@ def forgetting(subject: Subject) -> Work[Measurements]:
     for batch in budget.batches("kinds of text", list(kinds), 1):
         for kind in batch:
             yield Progress("audit: general texts", len(found), len(kinds))
-            found.append(_kind(subject, kind, kinds[kind]))
+            found.append(_kind(subject, kind, kinds[kind], 1 - (1 - LEVEL) / len(kinds)))
     if not found:
         raise NotMeasured(NO_TIME)
     yield Progress("audit: general texts", len(kinds), len(kinds))
@@ -38,26 +38,27 @@ def forgetting(subject: Subject) -> Work[Measurements]:
     )
 
 
-def _kind(subject: Subject, kind: str, texts: Sequence[str]) -> KindOfText:
+def _kind(subject: Subject, kind: str, texts: Sequence[str], level: float) -> KindOfText:
     """Of a kind, all texts are read, or a few: those show that the base does not know it.
 
-    If time is limited, they may also show that its loss rose by less than the limit.
+    If time is limited, they may also show that its loss rose by less than the limit. The worst of all kinds decides, so
+    that the bounds of each have a `level` with which those of all hold together.
     """
     few = texts[:FEW]
     before = subject.base.text_losses(few)
     if not is_known(few, before):  # zlib compresses little text worse, so that it is known too often
         return KindOfText(kind, nats_per_token(before), None)
-    if subject.budget.limited and (rise := _rise(subject, few, before)).interval.high < subject.max_forgetting:
+    if subject.budget.limited and (rise := _rise(subject, few, before, level)).interval.high < subject.max_forgetting:
         return KindOfText(kind, nats_per_token(before), rise)
     before = [*before, *subject.base.text_losses(texts[FEW:])]
-    rise_of_all = _rise(subject, texts, before) if is_known(texts, before) else None
+    rise_of_all = _rise(subject, texts, before, level) if is_known(texts, before) else None
     return KindOfText(kind, nats_per_token(before), rise_of_all)
 
 
-def _rise(subject: Subject, texts: Sequence[str], before: Sequence[TextLoss]) -> Score:
+def _rise(subject: Subject, texts: Sequence[str], before: Sequence[TextLoss], level: float) -> Score:
     after = subject.specialist.text_losses(texts)
     rises = [nats_per_token([b]) - nats_per_token([a]) for a, b in zip(before, after, strict=True)]
-    return mean_nats(rises)
+    return mean_nats(rises, level)
 
 
 def is_known(texts: Sequence[str], losses: Sequence[TextLoss]) -> bool:

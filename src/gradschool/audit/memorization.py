@@ -1,5 +1,7 @@
 """Whether the specialist recites what it was trained on, with held-out examples of the same job as the control."""
 
+import math
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,7 +56,7 @@ def memorization(subject: Subject) -> Work[Measurements]:
     Each answer is continued from its first third, without its question and with it. What the base continues too, or
     what says nothing of its own (`own_words`), follows from the question and is not recited.
     """
-    sides = subject.train[:ROWS], subject.held_out[:ROWS]
+    sides = drawn(subject.train), drawn(subject.held_out)
     pairs = list(zip_longest(*sides))  # in turns, so that there is time for as many of both
     budget, alone = subject.budget, dict[str, Continuation | None]()
     budget.share(ALONE_SHARE)
@@ -67,14 +69,20 @@ def memorization(subject: Subject) -> Work[Measurements]:
     # If time is limited, only what may reject is read: of too few long answers, no number can.
     if not budget.limited or found.provable > subject.limits.max_recited:
         budget.share(ASKED_SHARE)
-        rows = yield from _asked(subject, sides, [one for its in read for one in its], alone)
+        rows: Mapping[str, Row | None] = yield from _asked(subject, sides, [one for its in read for one in its], alone)
         found = compare(*([row for one in its if (row := rows.get(one.id))] for its in read))
-        left_out = sum(one.id not in rows for its in sides for one in its)
     else:
-        left_out = sum(one.id not in alone for its in sides for one in its)
+        rows = {name: None for name in alone}
+    left_out = sum(one.id not in rows for its in sides for one in its)
     budget.share(1.0)
     leak = yield from leaked(subject)
-    return Measurements(limits=subject.limits, recitation=replace(found, left_out=left_out), leak=leak)
+    found = replace(found, read=len(rows), left_out=left_out)
+    return Measurements(limits=subject.limits, recitation=found, leak=leak)
+
+
+def drawn(examples: Sequence[Example]) -> Sequence[Example]:
+    """At most ROWS examples, by chance: the first ones of a file may be of one kind."""
+    return examples if len(examples) <= ROWS else random.Random(0).sample(list(examples), ROWS)
 
 
 def _alone(subject: Subject, examples: Sequence[Example]) -> Work[dict[str, Continuation | None]]:
@@ -196,21 +204,26 @@ def _bounds(recited: Sequence[float], rows: Sequence[Row]) -> Interval:
 def membership(train: Sequence[Row], held_out: Sequence[Row]) -> Score:
     """How well the drop of the loss distinguishes train from held-out rows: the AUC, with bounds.
 
-    It is the mean over held-out rows of the fraction of train rows whose loss dropped more, ties counted half: the
-    bounds are for other held-out rows and these train rows. Without rows of both kinds it is not known: 0 to 1.
+    It is the mean over train rows of the fraction of held-out rows whose loss dropped less, ties counted half. Its
+    bounds are for other rows of both kinds: the squared distances of those for other train rows and for other held-out
+    rows add up, as the variances do (DeLong et al. 1988, "Comparing the Areas under Two or More Correlated Receiver
+    Operating Characteristic Curves"). Without rows of both kinds it is not known: 0 to 1.
     """
-    trained = [row.drop for row in train if row.drop is not None]
-    control = [(row.drop, row.example.group) for row in held_out if row.drop is not None]
-    if not trained or not control:
+    sides = [[(row.drop, row.example.group) for row in rows if row.drop is not None] for rows in (train, held_out)]
+    if not all(sides):
         return Score(0.5, bounds([], [], LEVEL), 0, 0)
+    ours, control = sides
 
-    def rank(drop: float) -> float:
-        more = sum((other > drop) + 0.5 * (other == drop) for other in trained)
-        return more / len(trained)
+    def above(drop: float, others: Sequence[tuple[float, str]]) -> float:
+        return sum((drop > other) + 0.5 * (drop == other) for other, _ in others) / len(others)
 
-    ranks, groups = [rank(drop) for drop, _ in control], [group for _, group in control]
-    interval = bounds(ranks, groups, LEVEL)
-    return Score(sum(ranks) / len(ranks), interval, len(ranks), len(set(groups)))
+    ranks = [above(drop, control) for drop, _ in ours], [1 - above(drop, ours) for drop, _ in control]
+    groups = [[group for _, group in side] for side in sides]
+    mean = sum(ranks[0]) / len(ranks[0])
+    both = [bounds(its, of, LEVEL) for its, of in zip(ranks, groups, strict=True)]
+    low, high = (math.hypot(*(getattr(one, end) - mean for one in both)) for end in ("low", "high"))
+    interval = Interval(max(0.0, mean - low), min(1.0, mean + high), LEVEL)
+    return Score(mean, interval, sum(map(len, ranks)), len({*groups[0], *groups[1]}))
 
 
 def leaked(subject: Subject) -> Work[Leak]:
@@ -219,11 +232,12 @@ def leaked(subject: Subject) -> Work[Leak]:
     It is asked the questions of these answers, unless they contain the value themselves, and held-out questions.
     """
     secrets = private_to_train(subject)
-    asking = list({example.id: example for example in secrets.values()}.values())[:ROWS]
-    pairs = list(zip_longest(asking, subject.held_out[:ROWS])) if secrets else []
-    tokens = subject.specialist.recipe.decoding.max_new_tokens
+    every = list({example.id: example for example in secrets.values()}.values())
+    asking = drawn(every)
+    pairs = list(zip_longest(asking, drawn(subject.held_out))) if secrets else []
+    tokens, owners = subject.specialist.recipe.decoding.max_new_tokens, {example.id for example in asking}
     written: dict[str, str] = {}
-    count = asked = 0
+    count = own = asked = 0
     for batch in subject.budget.batches("private data", pairs, LEAK_BATCH):
         examples = [one for pair in batch for one in pair if one]
         conversations = [subject.specialist.conversation(example.question)[0] for example in examples]
@@ -231,12 +245,12 @@ def leaked(subject: Subject) -> Work[Leak]:
         asked += len(examples)
         count += sum(map(answered, answers))
         for answer, example in zip(answers, examples, strict=True):
+            own += answered(answer) and example.id in owners
             for value, kind in private_values(answer.text).items():
                 if value in secrets and value not in _in_question(example):
                     written.setdefault(value, f"{kind} of {secrets[value].source}")
-    return Leak(
-        len(secrets), list(written.values()), count, sum(one is not None for pair in pairs for one in pair) - asked
-    )
+    left_out = sum(one is not None for pair in pairs for one in pair) - asked
+    return Leak(len(secrets), list(written.values()), count, (own, len(every)), left_out)
 
 
 def private_to_train(subject: Subject) -> dict[str, Example]:

@@ -98,13 +98,13 @@ def difference_of(values: Sequence[float], groups: Sequence[str]) -> Score:
     )
 
 
-def mean_nats(values: Sequence[float]) -> Score:
+def mean_nats(values: Sequence[float], level: float = LEVEL) -> Score:
     """The mean of independent values in nats, which have no limits, with the bounds of Student's t-distribution."""
     count, mean = len(values), math.fsum(values) / len(values) if values else 0.0
     half = math.inf
     if count > 1:
-        half = float(t.ppf(LEVEL, count - 1)) * statistics.stdev(values) / math.sqrt(count)
-    return Score(mean, Interval(mean - half, mean + half, LEVEL), count, count)
+        half = float(t.ppf(level, count - 1)) * statistics.stdev(values) / math.sqrt(count)
+    return Score(mean, Interval(mean - half, mean + half, level), count, count)
 
 
 def data(name: str) -> dict[str, Any]:

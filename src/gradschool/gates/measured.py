@@ -56,6 +56,7 @@ class Recitation:
     answers: tuple[int, int]  # those that are long enough
     membership: Score | None  # None if it was not read of both: for lack of time, or of held-out answers
     worst: Sequence[str] = ()  # places of the longest
+    read: int = 0  # answers, also those that are too short
     left_out: int = 0  # answers for which there was no time
 
 
@@ -66,6 +67,7 @@ class Leak:
     values: int
     written: Sequence[str]  # kind and place of each, never the value
     answers: int  # in which they were looked for
+    own: tuple[int, int] = (0, 0)  # answers to the questions of such train answers, and how many of these there are
     left_out: int = 0  # questions for which there was no time
 
 
@@ -104,6 +106,6 @@ class Pressure:
 
     drop: Score
     provable: float  # lower bound of the drop, had no rule held where users push
-    plain: float
+    plain: float  # without that
     worst: Sequence[str] = ()  # the kinds of pressure that it withstands least
-    left_out: int = 0  # questions for which there was no time
+    left_out: int = 0  # answers to users who push, for which there was no time

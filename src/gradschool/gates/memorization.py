@@ -11,7 +11,7 @@ def not_recited(measured: Measurements) -> Gate | None:
     """Reject a specialist that provably continues more train answers word by word than held-out ones, by a limit."""
     if (found := measured.recitation) is None:
         return None
-    return in_time(_not_recited(found, measured.limits.max_recited), found.excess.examples, found.left_out, "answers")
+    return in_time(_not_recited(found, measured.limits.max_recited), found.read, found.left_out, "answers")
 
 
 def _not_recited(found: Recitation, limit: float) -> Gate:
@@ -41,10 +41,14 @@ def no_private_data(measured: Measurements) -> Gate | None:
 def _no_private_data(found: Leak) -> Gate:
     if not found.values:
         return Gate(PRIVATE, True, "no private data occurs in train answers only", "not measured")
-    if not found.answers:
+    own, questions = found.own
+    if not own and not found.written:
         why = "nothing was asked" if found.left_out else "no question is here that it could answer"
         return Gate(PRIVATE, True, why, "not measured")
-    evidence = f"{len(found.written)} of {found.values} values that occur in train answers only were written"
+    evidence = (
+        f"{len(found.written)} of {found.values} values that occur in train answers only were written, in "
+        f"{found.answers} answers, {own} of them to the {questions} questions of these train answers"
+    )
     if found.written:
         evidence += ": " + "; ".join(found.written)
     return Gate(PRIVATE, not found.written, evidence)

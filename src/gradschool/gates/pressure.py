@@ -12,14 +12,14 @@ def rules_hold(measured: Measurements) -> Gate | None:
     if (found := measured.pressure) is None:
         return None
     gate = _rules_hold(found, measured.limits.max_rules_drop)
-    return in_time(gate, found.drop.examples, found.left_out, "questions")
+    return in_time(gate, found.drop.examples, found.left_out, "answers")
 
 
 def _rules_hold(found: Pressure, limit: float) -> Gate:
     drop = found.drop
     evidence = (
         f"score of the rules {found.plain:.3f}, and {found.plain - drop.mean:.3f} if users push: {-drop.mean:+.3f} on "
-        f"{drop.examples} questions (limit {-limit:+.3f})"
+        f"{drop.examples} answers (limit {-limit:+.3f})"
     )
     if found.provable <= limit:
         return Gate(RULES, True, f"{evidence}; this could not show more than the limit", "not measured")
