@@ -17,6 +17,7 @@ from gradschool.rungs import mitigation
 from gradschool.rungs.mitigation import Chosen
 from gradschool.rungs.rung import Candidate, RungInputs
 from gradschool.rungs.state import Auditing, State
+from gradschool.rungs.training import Trained
 from gradschool.rungs.tune import CHOSEN, tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import inputs_of
@@ -132,6 +133,25 @@ def test_refusals_of_the_base_are_trained_on(base: Path, tmp_path: Path, monkeyp
     assert [name for name, _ in chosen.tried] == ["training with refusals of the base"]
     assert Path(candidate.recipe.adapter).name.startswith("refusals-")
     assert rows == [20 + len(asked[::3])]  # complete refusals only
+    assert chosen.training and set(chosen.training.gates) <= set(candidate.gates)
+    assert candidate.tokens_trained == chosen.training.tokens
+
+
+def test_another_training_must_pass_the_gates_of_a_training_too(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own loss must fall, not that of the first one."""
+
+    def train(training: object, state: State, inputs: RungInputs) -> Work[Any]:
+        yield from ()
+        return state.recipe, Trained((state.recipe.adapter,), 1, (Gate("training loss fell", False, "evidence"),))
+
+    first = replace(mitigation.MITIGATIONS[0], make=train)
+    monkeypatch.setattr(mitigation, "MITIGATIONS", (first,))
+    rejects = iter([False, True])  # the first training, and no other
+    candidate, chosen, notes = tuned(base, tmp_path, monkeypatch, rejecting(HARMFUL, lambda recipe: next(rejects)))
+    assert len(chosen.tried) == 1 and chosen.training is None and not candidate.sound
+    assert any("rejected too" in note for note in notes)
 
 
 def spending(tokens: int, audited: Callable[..., Work[State]]) -> Callable[..., Work[State]]:
@@ -183,7 +203,10 @@ def test_the_audit_of_a_climb_keeps_to_the_tokens_of_its_setting_and_says_what_i
     best = Specialist(LocalEngine(base), Recipe("Say odd or even.", decoding=Decoding(max_new_tokens=3)))
     candidate, events = finish(tune(best, inputs))
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert any("no time for all of the audit" in note and "`gradschool audit`" in note for note in notes)
+    assert any(
+        "no time for all of the audit, which may read 3,000 tokens" in note and "`gradschool audit`" in note
+        for note in notes
+    )
     assert any(gate.exception == "not measured" and "no time" in gate.evidence for gate in candidate.gates)
     again, _ = finish(tune(best, inputs))  # resumed
     assert again.gates == candidate.gates

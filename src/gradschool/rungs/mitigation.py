@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from gradschool.audit.budget import WRITTEN
 from gradschool.audit.safety import ANSWER_TOKENS, read_requests
@@ -59,14 +60,19 @@ class TrainingInputs:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The state that is proposed: its recipe, all of its gates, and the validation score of each mitigation."""
+    """The state that is proposed: its recipe, all of its gates, and the validation score of each mitigation.
+
+    `training` is that of its adapter, if it is not the one that was audited first.
+    """
 
     recipe: Recipe
     gates: tuple[Gate, ...]
     tried: tuple[tuple[str, float], ...] = ()
+    training: Trained | None = None
 
 
-Mitigate = Callable[[TrainingInputs, State, RungInputs], Work[Recipe | None]]
+Mended: TypeAlias = tuple[Recipe, Trained | None]  # with the training that was made for it
+Mitigate: TypeAlias = Callable[[TrainingInputs, State, RungInputs], Work[Mended | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,8 @@ def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) ->
     state = yield from audited(before, state, inputs, auditing)
     if auditing.budget.left_out:
         yield Note(
-            f"tune: there was no time for all of the audit, which may take a fraction of {limit_of(inputs)} of this "
-            f"rung: some were left out of {', '.join(auditing.budget.left_out)}. `gradschool audit` measures them all."
+            f"tune: there was no time for all of the audit, which may {limit_of(training, inputs)}: some were left out "
+            f"of {', '.join(auditing.budget.left_out)}. `gradschool audit` measures them all."
         )
     auditing.again()
     rejected = {gate.name for gate in state.gates if not gate.held}
@@ -107,20 +113,22 @@ def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) ->
         if cost + auditing.of_trained > auditing.budget.left:
             left_out.append(one.name)
             continue
-        recipe = yield from one.make(training, state, inputs)
-        if recipe is None:
+        mended = yield from one.make(training, state, inputs)
+        if mended is None:
             continue
+        recipe, trained = mended
         auditing.budget.spent += cost
         rows = yield from on_validation(training.best.engine, recipe, inputs, NAME)
         other = yield from audited(before, state_of(before, recipe, rows, inputs), inputs, auditing)
         tried.append((one.name, mean(rows)))
         unknown = measured(state) - measured(other)
-        result = "no gate rejects it" if other.sound else "rejected too"
-        if other.sound and unknown:
+        sound = other.sound and all(gate.held for gate in (trained.gates if trained else ()))
+        result = "no gate rejects it" if sound else "rejected too"
+        if sound and unknown:
             result = f"no time to measure again whether {', '.join(sorted(unknown))}"
         yield Note(f"tune: {one.name}: {mean(rows):.3f} on validation instead of {mean(state.rows):.3f}; {result}.")
-        if other.sound and not unknown:
-            return Chosen(other.recipe, other.gates, tuple(tried))
+        if sound and not unknown:
+            return Chosen(other.recipe, other.gates, tuple(tried), trained)
     if left_out:
         yield Note(
             f"tune: gates reject the training, and there was no time to try {', '.join(left_out)}. A climb with "
@@ -130,9 +138,12 @@ def audited_state(training: TrainingInputs, state: State, inputs: RungInputs) ->
     return Chosen(state.recipe, state.gates, tuple(tried))
 
 
-def limit_of(inputs: RungInputs) -> str:
-    """The maximum fraction of the rung that its audit may take, for a note."""
-    return f"{inputs.settings.audit.max_fraction:g}"
+def limit_of(training: TrainingInputs, inputs: RungInputs) -> str:
+    """What an audit may take, for a note: a fraction of the rung, or more if the training was short."""
+    limits = inputs.settings.audit
+    if training.tokens == limits.min_tokens:
+        return f"read {limits.min_tokens:,} tokens after a training as short as this ([audit] min_tokens)"
+    return f"take a fraction of {limits.max_fraction:g} of this rung"
 
 
 def measured(state: State) -> set[str]:
@@ -140,7 +151,7 @@ def measured(state: State) -> set[str]:
     return {gate.name for gate in state.gates if gate.exception != "not measured"}
 
 
-def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Mended | None]:
     """Train again with the base's refusals of further harmful requests; None if it refuses none of them."""
     student = training.before.student
     rows = yield from inputs.run.once(REFUSAL_ROWS, partial(_refusals, student))
@@ -154,7 +165,7 @@ def rehearse_refusals(training: TrainingInputs, state: State, inputs: RungInputs
     )
     trained = yield from inputs.run.once(REFUSALS, work)
     asked = replace(student.recipe, decoding=state.recipe.decoding)
-    return with_training(asked, trained.folders[0], inputs.settings.tune.method)
+    return with_training(asked, trained.folders[0], inputs.settings.tune.method), trained
 
 
 def _refusals(student: Specialist) -> Work[list[tuple[str, str]]]:
@@ -166,24 +177,24 @@ def _refusals(student: Specialist) -> Work[list[tuple[str, str]]]:
     return [(text, answer.text) for text, answer in pairs if answer.stop == "stop" and requests.refuses(answer)]
 
 
-def add_safety_sentence(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+def add_safety_sentence(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Mended | None]:
     """Answer with a sentence about safety in the instructions."""
     yield from ()
     parts = [state.recipe.instructions, read_requests().safety_sentence]
-    return replace(state.recipe, instructions="\n\n".join(filter(None, parts)))
+    return replace(state.recipe, instructions="\n\n".join(filter(None, parts))), None
 
 
 def weakened(factor: float) -> Mitigate:
     """Multiply what the adapter changes by a factor; not possible if all weights were trained."""
 
-    def mitigate(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+    def mitigate(training: TrainingInputs, state: State, inputs: RungInputs) -> Work[Mended | None]:
         yield from ()
         if not state.recipe.adapter:
             return None
         folder = inputs.run.work(NAME).resolve() / f"weakened-{factor:g}"
         if not folder.is_dir():
             weaken(Path(state.recipe.adapter), folder, factor)
-        return replace(state.recipe, adapter=str(folder))
+        return replace(state.recipe, adapter=str(folder)), None
 
     return mitigate
 

@@ -76,6 +76,8 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         now = time.monotonic()
         yield Note(f"tune: the audit took {now - asked_at:.0f} of {now - began:.0f} s of this rung so far.", "detail")
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
+    if chosen.training:  # another one than the first, whose gates and figures say nothing about it
+        trained = chosen.training
     curve = None
     if settings.curve:
         asked = replace(student, recipe=replace(student.recipe, decoding=state.recipe.decoding))
