@@ -10,14 +10,21 @@ import torch
 
 import gradschool
 import tiny
+from finish import finish
 from gradschool.audit import forgetting, memorization, obedience, safety
 from gradschool.audit.subject import Subject
-from gradschool.audits import is_adapter
+from gradschool.audits import Audited, _base_of_weights, is_adapter
+from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.model.adapter import save_adapter
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
+from gradschool.model.opening import open_engine
+from gradschool.package.card import audit_card
+from gradschool.package.manifest import Manifest
 from gradschool.records import Gate, Work
-from gradschool.settings import Audit
+from gradschool.report.page import audit_page
+from gradschool.settings import Audit, Settings
+from gradschool.specialist import Recipe
 from refusals import refused
 from small_job import Whole, run
 
@@ -52,7 +59,8 @@ def test_a_specialist_is_audited_and_the_result_written_down(whole: Whole, tmp_p
     result = run("audit", whole.run, "--requests", more, "-o", tmp_path / "audit", "--json")
     shown = json.loads(result.stdout)
     assert [gate["name"] for gate in shown["gates"]] == NAMES
-    assert result.exit_code == (0 if all(gate["held"] for gate in shown["gates"]) else 3)
+    assert result.exit_code == (0 if shown["result"] == "passed" else 3)
+    assert all(gate["result"] == (gate["exception"] or "passed") for gate in shown["gates"] if gate["held"])
     assert "more.txt: log-odds of refusing" in result.stderr
     assert json.loads((tmp_path / "audit" / "audit.json").read_text()) == shown
     card, page = ((tmp_path / "audit" / f"audit.{kind}").read_text() for kind in ("md", "html"))
@@ -60,6 +68,10 @@ def test_a_specialist_is_audited_and_the_result_written_down(whole: Whole, tmp_p
         assert f"| {gate['name']} |" in card and gate["name"] in page
     assert "its base, pocket, does not" in page
     refused(run("audit", whole.run, "-o", tmp_path / "audit"), 2, "already exists")
+    more.write_bytes(b"\xff\xfe")
+    early = run("audit", whole.run, "--requests", more)
+    refused(early, DataError.exit_code, "cannot be read")
+    assert "harmful requests" not in early.stderr  # nothing was asked before
 
 
 def test_python_audits_as_the_command_does(whole: Whole, tmp_path: Path) -> None:
@@ -94,6 +106,16 @@ def test_an_adapter_of_others_is_audited_over_its_base(base: Path, tmp_path: Pat
     results = {gate["name"]: gate["exception"] for gate in gates}
     assert results["memorization"] == results["obedience"] == results["rules under pressure"] == "not measured"
     assert results[NAMES[0]] == "nothing to lose"  # a random base refuses nothing
+    rows = [tmp_path / f"{name}.jsonl" for name in ("train", "others")]
+    for number, file in enumerate(rows):
+        file.write_text(
+            f'{{"id": "1", "prompt": "How many {number}?", "completion": "There are {number} of them here."}}\n'
+        )
+    both = json.loads(
+        run("audit", tmp_path / "adapter", "--base", base, "--train", rows[0], "--held-out", rows[1], "--json").stdout
+    )
+    evidence = {gate["name"]: gate["evidence"] for gate in both["gates"]}
+    assert "0 of 1 train answers are continued word by word, 0 of 1 held-out ones" in evidence[NAMES[2]]
     config = tmp_path / "adapter" / "adapter_config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"base_model_name_or_path": None}))
     refused(run("audit", tmp_path / "adapter"), 2, "is not known", "--base")
@@ -114,6 +136,60 @@ def test_an_adapter_that_does_not_fit_its_base_is_an_error(base: Path, tmp_path:
     refused(run("audit", tmp_path / "adapter", "--base", base), 5, "not a plain LoRA adapter")
     for address in ("http://127.0.0.1:9/v1", "HTTPS://api.example.org/v1"):
         refused(run("audit", tmp_path / "adapter", "--base", address), 2, "cannot apply an adapter", "--base FOLDER")
+
+
+def test_an_audit_that_could_measure_nothing_has_not_passed() -> None:
+    unknown, lost = Gate("a", True, "", "not measured"), Gate("b", True, "", "nothing to lose")
+    passed, failed = Gate("c", True, ""), Gate("d", False, "")
+    for gates, held, result, said in (
+        ((unknown, lost), True, "not measured", "Not passed, nothing could be measured: 1 not measured, 1 nothing"),
+        ((unknown, passed), True, "passed", "No gate rejects it: 1 passed, 1 not measured."),
+        ((unknown, passed, failed), False, "failed", "Not passed, a gate rejects it: 1 failed, 1 passed, 1 not"),
+        ((), True, "not measured", "Not passed, nothing could be measured"),
+    ):
+        audited = Audited("name", "base", gates)
+        assert (audited.held, audited.result) == (held, result)
+        assert audited.as_json()["result"] == result
+        assert audited.as_json()["gates"] == [
+            {"name": g.name, "held": g.held, "evidence": "", "exception": g.exception, "result": g.result}
+            for g in gates
+        ]
+        assert said in audit_card("name", "base", gates) and said in audit_page("name", "base", gates)
+
+
+def test_the_exit_code_of_an_audit_that_could_measure_nothing_is_not_that_of_a_pass(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def audit(subject: Subject) -> Work[tuple[Gate, ...]]:
+        yield from ()
+        return (Gate("memorization", True, "why", "not measured"),)
+
+    monkeypatch.setattr("gradschool.audits.audit", audit)
+    result = run("audit", whole.run)
+    assert result.exit_code == 3 and "nothing could be measured" in result.stdout
+
+
+def test_a_result_that_cannot_be_written_is_shown(whole: Whole, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("audit", whole.run, "-o", tmp_path / "file" / "audit")
+    assert result.exit_code not in (0, 3) and NAMES[0] in result.stdout
+
+
+def test_the_base_of_weights_is_named_unless_it_is_found_by_its_name(base: Path, tmp_path: Path) -> None:
+    """A package with weights of its own has the hashes of these, and none of the base."""
+
+    def manifest(in_folder: bool, template: str) -> Manifest:
+        identity = replace(LocalEngine(base).identity, template=template)
+        name = "tiny" if in_folder else "pocket"
+        return Manifest("s", "1", "tune", "passed", name, identity, Recipe(), in_folder, hashes={"weights/a": ""})
+
+    ours, pocket = LocalEngine(base).identity.template, finish(open_engine(Settings(), Path()))[0].identity.template
+    with pytest.raises(UsageError, match="is a folder: tiny"):
+        finish(_base_of_weights(tmp_path, manifest(True, ours), None))
+    assert finish(_base_of_weights(tmp_path, manifest(True, ours), str(base)))[0].identity.template == ours
+    assert finish(_base_of_weights(tmp_path, manifest(False, pocket), None))[0].identity.name == "pocket"
+    with pytest.raises(DamagedError, match="is not the base"):
+        finish(_base_of_weights(tmp_path, manifest(False, "another"), None))
 
 
 def test_a_run_of_others_neither_reads_files_nor_sets_its_own_limits(

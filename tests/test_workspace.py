@@ -141,6 +141,14 @@ def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
             check_job(read_job(tmp_path, {"goal.pass_mark": 0.5, f"data.{key}": "gone"}))
 
 
+@pytest.mark.parametrize("content", [b"How?\xff\xfe\n", None])
+def test_requests_that_cannot_be_read_end_no_climb_after_its_training(content: bytes | None, tmp_path: Path) -> None:
+    job = job_of(tmp_path, audit__harmful_requests="more.txt")
+    (tmp_path / "more.txt").write_bytes(content) if content else (tmp_path / "more.txt").mkdir()
+    with pytest.raises(DataError, match="further requests cannot be read"):
+        check_job(job)
+
+
 def test_a_rung_that_cannot_run_does_not_use_the_test_set(tmp_path: Path) -> None:
     few, _ = finish(open_job(job_of(tmp_path, prompt__shots=[0])))
     assert few.looks == Looks(0.05, 1)  # the prompt rung has no task, no guidelines and no examples to show

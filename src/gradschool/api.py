@@ -213,17 +213,20 @@ def audit_specialist(
     base: str | None = None,
     train: str | Path | None = None,
     requests: str | Path | None = None,
+    held_out: str | Path | None = None,
     allow_host: str | None = None,
 ) -> Audited:
     """Audit a packaged specialist (or that of a run), or an adapter in PEFT's format, against its base.
 
     `train` is a file of the examples that it was trained on; without it, those of its run are read if they are here.
-    `requests` is a text file of further harmful requests, one per line. Writes nothing. The result has `gates`, each
-    with `held`, `evidence` and `exception` ("not measured" or "nothing to lose" are no passes), and `held` for all.
+    `held_out` is a file of other examples of its job, by default the test questions of a package; an adapter comes with
+    none. `requests` is a text file of further harmful requests, one per line. Writes nothing. The result has `gates`,
+    each with `result`, `evidence`, `held` and `exception` ("not measured" or "nothing to lose" are no passes), and
+    `result` and `held` for all.
     """
     if allow_host:
         hosts.allow_host(allow_host)
-    files = [None if file is None else _path(file) for file in (train, requests)]
+    files = [None if file is None else _path(file) for file in (train, requests, held_out)]
     return result_of(audits.audit_specialist(_path(folder), base, *files))
 
 

@@ -2,24 +2,26 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from gradschool.audit.audit import audit
+from gradschool.audit.safety import further_requests
 from gradschool.audit.subject import Subject, ask, question
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
-from gradschool.errors import GradschoolError, UsageError
+from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.file_names import SERVER
 from gradschool.job import demand_named, settings_of_base
 from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
 from gradschool.model.kinds import ADAPTER, base_of
 from gradschool.model.opening import open_engine, path_named
-from gradschool.package.bundle import open_base_or_specialist, open_specialist
+from gradschool.package.bundle import open_specialist
 from gradschool.package.evidence import demand_files, packaged_questions
-from gradschool.package.manifest import EVIDENCE, MANIFEST, read_manifest, specialist_folder
+from gradschool.package.manifest import EVIDENCE, MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Example, Gate, Note, Work
 from gradschool.run import Run
 from gradschool.run_keys import SPLIT
@@ -39,28 +41,52 @@ class Audited:
 
     @property
     def held(self) -> bool:
-        """Whether no gate rejects it."""
+        """Whether no gate rejects it; it may be that none could be measured (`result`)."""
         return all(gate.held for gate in self.gates)
+
+    @property
+    def result(self) -> Literal["passed", "failed", "not measured"]:
+        """Failed if a gate rejects it, passed if at least one gate passed; else nothing was measured."""
+        if not self.held:
+            return "failed"
+        return "passed" if any(gate.result == "passed" for gate in self.gates) else "not measured"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain values, with the results in words: a gate that holds may not have been measured."""
+        gates = [asdict(gate) | {"result": gate.result} for gate in self.gates]
+        return {"name": self.name, "base": self.base, "held": self.held, "result": self.result, "gates": gates}
 
 
 def audit_specialist(
-    path: Path, base: str | None = None, train: Path | None = None, requests: Path | None = None
+    path: Path,
+    base: str | None = None,
+    train: Path | None = None,
+    requests: Path | None = None,
+    held_out: Path | None = None,
 ) -> Work[Audited]:
     """Audit the specialist in a folder (or in that of its run), or an adapter in PEFT's format over its base.
 
-    `train` are the examples that it was trained on; without them, those of its run are read if that is here. `requests`
-    is a file of further harmful requests. Raises UsageError for a folder that is neither.
+    `train` are the examples that it was trained on; without them, those of its run are read if that is here. `held_out`
+    are others of the same job, by default the test questions of a package; an adapter comes with none. `requests` is a
+    file of further harmful requests. Raises UsageError for a folder that is neither.
     """
     if requests:
         demand_named("--requests", str(requests), requests)
+        further_requests(requests)
     subject = yield from (_of_adapter(path, base) if is_adapter(path) else _of_specialist(path, base))
     if train:
-        examples = check(read_examples(train, Data())).examples
-        subject = replace(subject, train=examples)
+        subject = replace(subject, train=_named(train, "train"))
+    if held_out:
+        subject = replace(subject, held_out=_named(held_out, "held-out"))
     if requests:
         subject = replace(subject, requests=requests)
     gates = yield from audit(subject)
     return Audited(str(path), subject.engine.identity.name, gates)
+
+
+def _named(file: Path, kind: str) -> list[Example]:
+    """The examples in a file that the user named; ids are unique in one file only, so the kind is added to them."""
+    return [replace(one, id=f"{kind} {one.id}") for one in check(read_examples(file, Data())).examples]
 
 
 def is_adapter(path: Path) -> bool:
@@ -104,7 +130,7 @@ def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
     specialist = yield from open_specialist(folder, None if manifest.has_weights else base)
     engine = specialist.engine
     if manifest.has_weights:  # its own weights replace those of the base
-        engine = (yield from open_base_or_specialist(Path(base or manifest.base_model))).engine
+        engine = yield from _base_of_weights(folder, manifest, base)
     place = folder / EVIDENCE
     examples, goal = packaged_questions(folder), read_saved_job(place / JOB_FILE).settings.goal
     demand_files(goal, place)
@@ -120,6 +146,28 @@ def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
         limits=settings.audit,
         max_forgetting=settings.tune.max_forgetting,
     )
+
+
+def _base_of_weights(folder: Path, manifest: Manifest, base: str | None) -> Work[Engine]:
+    """The base that a specialist with weights of its own was trained from: its package has no hash of it."""
+    named_by_user(base)
+    if not base and manifest.in_folder:
+        raise UsageError(
+            f"The base that {folder} was trained from is a folder: {manifest.base_name}.",
+            "A specialist with weights of its own does not say where that is, or how it is recognized.",
+            "name it: --base FOLDER.",
+        )
+    revision = None if base else manifest.base.revision or None
+    engine: Engine = yield from open_engine(
+        settings_of_base(base or manifest.base_model, revision=revision), Path(), packaged=True
+    )
+    if engine.identity.template != manifest.base.template:
+        raise DamagedError(
+            f"{engine.identity.name} is not the base that {folder} was trained from.",
+            "Its chat template differs.",
+            "name the base that it was trained from: --base FOLDER.",
+        )
+    return engine
 
 
 def _train_of_run(record: Path) -> Work[Sequence[Example]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
+from gradschool.audit.safety import further_requests
 from gradschool.data.check import Checked, check
 from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue, carried
@@ -318,6 +319,8 @@ def check_job(job: Job) -> None:
     for key, name in (named | {"audit.harmful_requests": job.settings.audit.harmful_requests}).items():
         if name:
             demand_named(key, name, job.path(name))
+    if name := job.settings.audit.harmful_requests:
+        further_requests(job.path(name))
     if (name := job.settings.ground.embedder) and job.path(name).exists():  # or it is a Hub id
         demand_named("ground.embedder", name, job.path(name))
 

@@ -21,6 +21,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
@@ -338,15 +339,7 @@ def greedy(specialist: Specialist, asked: Sequence[str], what: str) -> Work[list
 def _further(subject: Subject, requests: Requests, usual: Sequence[str]) -> Work[None]:
     """Report the change on the user's own requests in a note; no gate uses them, because they are not reviewed."""
     assert subject.requests
-    try:
-        lines = read_file(subject.requests).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"The further requests cannot be read: {subject.requests}.",
-            str(error),
-            "name a text file in UTF-8, with one request per line, as [audit] harmful_requests.",
-        ) from error
-    asked, name = list(dict.fromkeys(line.strip() for line in lines if line.strip())), subject.requests.name
+    asked, name = further_requests(subject.requests), subject.requests.name
     if not asked:
         yield Note(f"{name}: not measured. The file has no lines.", "warning")
         return
@@ -355,3 +348,16 @@ def _further(subject: Subject, requests: Requests, usual: Sequence[str]) -> Work
     left_out = f"; no time for {found.left_out} of {len(asked)}" if found.left_out else ""
     said = "; ".join(part for part in (odds(found), answers(found)) if part)
     yield Note(f"{name}: {said}{left_out}.")
+
+
+def further_requests(file: Path) -> list[str]:
+    """The user's own requests; raises DataError for a file that is no text."""
+    try:
+        lines = read_file(file).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The further requests cannot be read: {file}.",
+            str(error),
+            "name a text file in UTF-8, with one request per line, as [audit] harmful_requests.",
+        ) from error
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))

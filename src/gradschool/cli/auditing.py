@@ -18,6 +18,10 @@ def audit(
         Path | None,
         typer.Option(help="examples that it was trained on; without it, those of its run, if the job is here"),
     ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="other examples of the same job, not trained on; default: the test questions of a package"),
+    ] = None,
     requests: Annotated[
         Path | None, typer.Option(help="text file with further harmful requests, one per line; only reported")
     ] = None,
@@ -30,30 +34,29 @@ def audit(
     verbose: Verbose = False,
 ) -> None:
     """Audit a tuned specialist: safety, memorization, injection, forgetting and rules, compared with its base."""
-    from pydantic import TypeAdapter
-
     from gradschool.audits import audit_specialist
     from gradschool.cli.lines import say
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import gate_lines
     from gradschool.files import new_folder, write_json, write_text
     from gradschool.package.card import audit_card
+    from gradschool.package.verdicts import audit_sentence
     from gradschool.report.page import audit_page
 
     allow_hosts(allow_host)
     if output and output.exists():
         raise errors.UsageError(f"{output} already exists.", "Existing files are never replaced.", "name a new folder.")
     with Screen(err, verbose) as screen:
-        audited = screen.follow(audit_specialist(specialist, base, train, requests))
-    if output:
+        audited = screen.follow(audit_specialist(specialist, base, train, requests, held_out))
+    if as_json:
+        print_json(audited.as_json())
+    else:
+        for line in (*gate_lines(audited.gates), audit_sentence(audited.gates)):
+            say(out, line)
+    if output:  # last, so that the result is not lost if it cannot be written
         with new_folder(output, replace=False) as folder:
             write_text(folder / "audit.md", audit_card(specialist.name, audited.base, audited.gates))
             write_text(folder / "audit.html", audit_page(specialist.name, audited.base, audited.gates))
-            write_json(folder / "audit.json", TypeAdapter(type(audited)).dump_python(audited, mode="json"))
-    if as_json:
-        print_json(audited)
-    else:
-        for line in gate_lines(audited.gates):
-            say(out, line)
-    if not audited.held:
+            write_json(folder / "audit.json", audited.as_json())
+    if audited.result != "passed":
         raise typer.Exit(errors.EXIT_NOT_PASSED)

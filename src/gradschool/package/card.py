@@ -17,6 +17,7 @@ from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
 from gradschool.package.marks import marks
 from gradschool.package.verdicts import (
+    audit_sentence,
     bounds,
     confidences,
     differences,
@@ -86,7 +87,8 @@ def card(
 
 def audit_card(name: str, base: str, gates: Sequence[Gate]) -> str:
     """Render the gates of an audit as Markdown; `name` is that of what was audited."""
-    return visible(_template("audit").render(name=name, base=base, gates=gates))
+    sentence = audit_sentence(gates)
+    return visible(_template("audit").render(name=name, base=base, gates=gates, sentence=sentence))
 
 
 @cache

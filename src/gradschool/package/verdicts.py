@@ -116,6 +116,18 @@ def _rejected(result: RungResult, package_gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in (*result.gates, *package_gates) if not gate.held]
 
 
+def audit_sentence(gates: Sequence[Gate]) -> str:
+    """The result of an audit: whether a gate rejects the specialist, and how many of them passed or are unknown."""
+    results = ("failed", "passed", "not measured", "nothing to lose")
+    counts = ((sum(gate.result == result for gate in gates), result) for result in results)
+    counted = ", ".join(f"{count} {result}" for count, result in counts if count)
+    if not all(gate.held for gate in gates):
+        return f"Not passed, a gate rejects it: {counted}."
+    if not any(gate.result == "passed" for gate in gates):
+        return f"Not passed, nothing could be measured: {counted}."
+    return f"No gate rejects it: {counted}."
+
+
 def tested_on(results: Sequence[RungResult]) -> str:
     """The test examples of a climb, what their score means, and which questions were not asked, in sentences."""
     reports = {result.rung: result.report for result in results if result.report}

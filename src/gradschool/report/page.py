@@ -24,6 +24,7 @@ from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.marks import incumbent
 from gradschool.package.verdicts import (
+    audit_sentence,
     bounds,
     confidences,
     differences,
@@ -106,7 +107,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
 
 def audit_page(name: str, base: str, gates: Sequence[Gate]) -> str:
     """Render the gates of an audit as a page; `name` is that of what was audited."""
-    return _template("audit").render(name=name, base=base, gates=gates)
+    return _template("audit").render(name=name, base=base, gates=gates, sentence=audit_sentence(gates))
 
 
 def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
