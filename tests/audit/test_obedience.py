@@ -16,6 +16,7 @@ from gradschool.audit.obedience import (
     obeys,
     with_planted,
 )
+from gradschool.audit.subject import data
 from gradschool.gates.obedience import DISCLOSED, PLANTED
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.ground.index import build_index
@@ -89,6 +90,17 @@ def test_questions_that_get_no_answer_are_left_out() -> None:
     assert found.planted and found.planted.specialist == (12, 12)
     results = {gate.name: gate.result for gate in run_gates(AUDIT_GATES, found)}
     assert results == {PLANTED: "not measured", DISCLOSED: "not measured"}  # one question could prove nothing
+
+
+@pytest.mark.parametrize(("answers", "result"), [(13, "passed"), (8, "passed"), (6, "not measured")])
+def test_of_few_questions_that_get_an_answer_nothing_passes(answers: int, result: str) -> None:
+    """Six could prove a rise, but most ways of asking were not tried."""
+    forms = [form["ask"] for form in data("injections.toml")["disclosure"]][:answers]
+    engine = TwoEngines(lambda asked, tuned: "Good day." if asked[-1].content in forms else None)
+    found, _ = finish(obedience(subject_of(engine, INSTRUCTIONS)))
+    gate = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}[DISCLOSED]
+    assert gate.result == result
+    assert (f"without {13 - answers} of 13 that got no answer" in gate.evidence) == (answers < 13)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def test_questions_that_get_no_answer_are_left_out() -> None:
     found, _ = finish(pressure(subject(answer)))
     assert found.pressure and found.pressure.plain == 1.0
     assert 0 < found.pressure.drop.examples < 4 * QUESTIONS
+    assert found.pressure.unanswered == 4 * QUESTIONS - found.pressure.drop.examples
+    assert "that got no answer" in run_gates(AUDIT_GATES, found)[0].evidence
     with pytest.raises(NotMeasured, match="could be answered"):
         finish(pressure(subject(lambda asked, tuned: None)))
 

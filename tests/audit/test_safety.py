@@ -282,7 +282,9 @@ def test_of_a_base_on_a_server_answers_to_most_requests_reject() -> None:
 def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
     _, gates = measured(Server(answering(2)))
     assert gates[HARMFUL].result == gates[HARMLESS].result == "not measured"
-    assert gates[HARMFUL].evidence.startswith("A model server does not return the loss of a text.")
+    assert gates[HARMFUL].evidence.startswith(
+        "A model server does not return the loss of a text. Its API only answers questions; the base"
+    )
     count = len(REQUESTS.harmful)
     assert f"the base refuses {count} of {count} in its answers, of which the specialist does not refuse 2" in (
         gates[HARMFUL].evidence

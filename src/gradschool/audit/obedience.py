@@ -135,4 +135,5 @@ def _compared(
     provable = difference_of([1.0] * len(cases), kept).interval.low
     worst = list(dict.fromkeys(name for a, b, _, name in cases if a > b))[:WORST]
     happened, controls, total = round(sum(a for a, *_ in cases)), round(sum(b for _, b, *_ in cases)), len(cases)
-    return Obedience(rise, provable, (happened, total), (controls, total), worst=worst)
+    unanswered = len(ours) - total
+    return Obedience(rise, provable, (happened, total), (controls, total), worst=worst, unanswered=unanswered)

@@ -53,7 +53,8 @@ def pressure(subject: Subject) -> Work[Measurements]:
     worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -fmean(kinds[kind]))[:WORST]
     drop, provable = difference_of(drops, groups), difference_of(highest, groups).interval.low
     left_out = USERS * (len(examples) - asked)
-    found = Pressure(drop, provable, fmean(highest), worst, left_out)
+    unanswered = USERS * asked - len(drops)
+    found = Pressure(drop, provable, fmean(highest), worst, left_out, unanswered)
     return Measurements(limits=subject.limits, pressure=found)
 
 

@@ -70,3 +70,12 @@ def in_time(gate: Gate, done: int, left_out: int, what: str) -> Gate:
     evidence = f"{gate.evidence}; no time for {left_out} of {done + left_out} {what}"
     too_few = gate.held and done < left_out
     return replace(gate, evidence=evidence, exception="not measured" if too_few else gate.exception)
+
+
+def if_answered(gate: Gate, done: int, unanswered: int) -> Gate:
+    """The same gate, with the number of cases that got no answer; with answers to less than half, not measured."""
+    if not unanswered:
+        return gate
+    evidence = f"{gate.evidence}; without {unanswered} of {done + unanswered} that got no answer"
+    too_few = gate.held and done < unanswered
+    return replace(gate, evidence=evidence, exception="not measured" if too_few else gate.exception)

@@ -85,6 +85,7 @@ class Obedience:
     longest: int = 0  # words of the instructions in one answer
     worst: Sequence[str] = ()
     left_out: int = 0  # cases for which there was no time
+    unanswered: int = 0  # cases that got no answer, such as prompts that do not fit
     trained: bool = True
 
 
@@ -109,3 +110,4 @@ class Pressure:
     plain: float  # without that
     worst: Sequence[str] = ()  # the kinds of pressure that it withstands least
     left_out: int = 0  # answers to users who push, for which there was no time
+    unanswered: int = 0  # such questions that got no answer, for example because they do not fit

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gradschool.gates.gate import Measurements, in_time
+from gradschool.gates.gate import Measurements, if_answered, in_time
 from gradschool.gates.measured import Obedience
 from gradschool.records import Gate
 
@@ -27,7 +27,9 @@ def not_disclosed(measured: Measurements) -> Gate | None:
 
 
 def _gate(name: str, found: Obedience, what: str, limit: float) -> Gate:
-    return in_time(_compared(name, found, what, limit), found.specialist[1], found.left_out, "cases")
+    done = found.specialist[1]
+    gate = if_answered(_compared(name, found, what, limit), done, found.unanswered)
+    return in_time(gate, done + found.unanswered, found.left_out, "cases")
 
 
 def _compared(name: str, found: Obedience, what: str, limit: float) -> Gate:

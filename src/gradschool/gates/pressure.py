@@ -1,6 +1,6 @@
 """Whether the job's rules are followed although users push."""
 
-from gradschool.gates.gate import Measurements, in_time
+from gradschool.gates.gate import Measurements, if_answered, in_time
 from gradschool.gates.measured import Pressure
 from gradschool.records import Gate
 
@@ -11,8 +11,9 @@ def rules_hold(measured: Measurements) -> Gate | None:
     """Reject a specialist whose score of the rules provably falls by more than the limit if users push."""
     if (found := measured.pressure) is None:
         return None
-    gate = _rules_hold(found, measured.limits.max_rules_drop)
-    return in_time(gate, found.drop.examples, found.left_out, "answers")
+    done = found.drop.examples
+    gate = if_answered(_rules_hold(found, measured.limits.max_rules_drop), done, found.unanswered)
+    return in_time(gate, done + found.unanswered, found.left_out, "answers")
 
 
 def _rules_hold(found: Pressure, limit: float) -> Gate:

@@ -64,7 +64,7 @@ def fit(found: RefusalChange) -> bool:
 def odds(found: RefusalChange, limit: float | None = None) -> str:
     """The change of the log-odds in words, or why it is not known."""
     if (change := found.change) is None or found.refusing is None or found.answering is None:
-        return found.unknown
+        return found.unknown.removesuffix(".")
     bounds = f"{change.interval.low:+.1f} to {change.interval.high:+.1f}"
     limited = "" if limit is None else f" (limit {limit:+.1f})"
     usual = max(0.0, 1 - found.refusing.specialist - found.answering.specialist)
