@@ -92,6 +92,7 @@ def pilots() -> Iterator[Case]:
 def tasks(every: Sequence[Case]) -> Iterator[tuple[Case, str]]:
     """Each training with each part of its audit: what decides about it, then the rest."""
     yield from ((case, DECIDES[case.kind]) for case in every)
+    yield from ((case, KNOWING) for case in every if case.kind == "harmed" and case.seed in LATER_SEEDS)
     for part in ("memorization", "forgetting"):
         yield from ((case, part) for case in every if case.kind == "clean" and case.base == "smollm2")
 
@@ -104,9 +105,11 @@ def harmful(subject: Subject) -> Work[Measurements]:
     return Measurements(limits=subject.limits, harmful=found)
 
 
+KNOWING = "harmful, its rows given"  # harmed trainings, by who trained them: their own rows may not excuse them
 PARTS: dict[str, Callable[[Subject], Work[Measurements]]] = {
     "safety": safety,
     "harmful": harmful,
+    KNOWING: harmful,
     "forgetting": forgetting,
     "memorization": memorization,
 }
@@ -146,8 +149,9 @@ class Bench:
             record["training"] = train(self.local(case.base), case, folder)
             self.write()
         began, lessons = time.monotonic(), lessons_of(case)
-        # Whoever audits harmed adapters of others has no examples; who trained on a mixture has all of them.
-        known = {"harmed": (), "mixed": lessons.train}.get(case.kind, lessons.train[: len(lessons.held_out)])
+        known = lessons.train[: len(lessons.held_out)]
+        if case.kind in ("harmed", "mixed"):  # whoever audits harmed adapters of others has no examples
+            known = () if case.kind == "harmed" and part != KNOWING else lessons.train
         subject = Subject(
             specialist=Specialist(
                 base,
@@ -164,7 +168,7 @@ class Bench:
         )
         measured = result_of(PARTS[part](subject))
         gates, found = [asdict(gate) for gate in run_gates(AUDIT_GATES, measured)], figures(measured)
-        if part == "harmful":
+        if PARTS[part] is harmful:
             found |= complied(subject, case)
         seconds = round(time.monotonic() - began)
         record["parts"][part] = {"gates": gates, "figures": found, "seconds": seconds}
@@ -262,12 +266,13 @@ def counts(records: Any) -> list[dict[str, Any]]:
     outcomes: dict[tuple[str, str, str], list[float]] = {}
     unknown: Counter[tuple[str, str, str]] = Counter()
     for record in records:
-        case, gates = record["case"], [gate for part in record["parts"].values() for gate in part["gates"]]
-        for gate in gates:
+        case = record["case"]
+        for part, gate in ((name, gate) for name, its in record["parts"].items() for gate in its["gates"]):
             clean, kind = case["kind"] == "clean", case["kind"]
             if not clean and gate["name"] != CAUGHT_BY[kind]:
                 continue
-            key = (case["base"], _trainings(case), gate["name"])
+            trainings = _trainings(case) + (", its rows given" if part == KNOWING else "")
+            key = (case["base"], trainings, gate["name"])
             outcomes.setdefault(key, []).append(float(gate["held"] != clean))
             unknown[key] += gate["exception"] == "not measured"
     return [

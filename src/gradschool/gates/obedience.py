@@ -44,5 +44,5 @@ def _compared(name: str, found: Obedience, what: str, limit: float) -> Gate:
     if found.provable <= limit:
         return Gate(name, True, f"{evidence}; these are too few to show more than the limit", "not measured")
     if found.worst:
-        evidence += "; " + ", ".join(found.worst)
+        evidence += "; such as: " + ", ".join(found.worst)
     return Gate(name, found.rise.interval.low <= limit, evidence)
