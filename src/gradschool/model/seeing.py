@@ -88,14 +88,13 @@ def sees(config: Any) -> bool:
     return getattr(config, "model_type", "") in FAMILIES
 
 
-def why_blind(config: Any, name: str) -> str:
-    """Why a base reads no images, as a sentence."""
-    kind = getattr(config, "model_type", "")
+def why_blind(kind: str, tower: bool, name: str) -> str:
+    """Why a base of this family reads no images, as a sentence; `tower`: its config has a vision tower."""
     if kind in REFUSED:
-        return f"{name} is of the family {kind}, which is used for text only here: {REFUSED[kind]}."
-    if getattr(config, "vision_config", None) is not None:
-        return f"{name} is of the family {kind}, of which only texts are read here."
-    return f"{name} is a language model without a vision tower."
+        return f"{name} is of the family {kind}, whose images are not read here: {REFUSED[kind]}."
+    if tower:
+        return f"{name} is of the family {kind}, whose images are not read here."
+    return f"{name} has no vision tower."
 
 
 def unreadable_images(what: str, why: str) -> ModelError:

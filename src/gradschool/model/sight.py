@@ -8,6 +8,7 @@ Shapes: N image tokens, D and L as in `eyes`.
 """
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Sight(nn.Module):
         for name in (eyes.decoder, eyes.head):
             self.whole.set_submodule(name, nn.Identity())
         self._begun, self._done = Cached(), Cached()  # inputs of what is adapted, and features of a frozen one
-        self._start: str | None = None  # the module that is given the cached input; empty: not chosen yet
+        self._start: str | None = None  # the module that is given the cached input, if that gives the same features
         self._checked = False
 
     def train(self, mode: bool = True) -> "Sight":
@@ -48,11 +49,10 @@ class Sight(nn.Module):
 
     def features(self, key: int) -> Tensor:
         """The features (N, L D) of an image, as `Eyes.features` gives them for the base."""
-        if self._frozen():
-            if key not in self._done.known:
-                self._done.keep(key, self._features(key).detach())
-            return self._done.known[key]
-        return self._features(key)
+        if not self._frozen():
+            return self._features(key)
+        found = self._done.known.get(key)
+        return self._done.keep(key, self._features(key).detach()) if found is None else found
 
     def _frozen(self) -> bool:
         return not any(parameter.requires_grad for parameter in self.parameters())
@@ -81,15 +81,16 @@ class Sight(nn.Module):
 
     def _before(self, key: int, start: str) -> Tensor:
         """The input of the projector for an image, which no training changes."""
-        if key not in self._begun.known:
+        known = self._begun.known.get(key)
+        if known is None:
             files, image = FeatureFiles(f"{self.eyes.base}-projector"), self.eyes.image(key)
             found = files.read(image.sha256)
             if found is None:
                 found = self._captured(key, start)
                 if not image.content:
                     files.write(image.sha256, found)
-            self._begun.keep(key, found.to(self.whole.device))
-        return self._begun.known[key]
+            known = self._begun.keep(key, found.to(self.whole.device))
+        return known
 
     @torch.no_grad()
     def _captured(self, key: int, start: str) -> Tensor:
@@ -104,18 +105,24 @@ class Sight(nn.Module):
 
 
 class Cached:
-    """Tensors of images by key, the ones used last, at most MAX_CACHED bytes."""
+    """Tensors of images by key, those that were kept last, at most MAX_CACHED bytes."""
 
     def __init__(self) -> None:
         self.known: OrderedDict[int, Tensor] = OrderedDict()
-        self._bytes = 0
+        self._bytes, self._lock = 0, threading.Lock()
 
-    def keep(self, key: int, tensor: Tensor) -> None:
-        """Keep a tensor, and drop the oldest ones."""
-        self.known[key] = tensor
-        self._bytes += tensor.nbytes
-        while self._bytes > MAX_CACHED and len(self.known) > 1:
-            self._bytes -= self.known.popitem(last=False)[1].nbytes
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Cached":
+        """An empty one: it can be filled again."""
+        return Cached()
+
+    def keep(self, key: int, tensor: Tensor) -> Tensor:
+        """Keep a tensor, which is returned, and drop the oldest ones."""
+        with self._lock:
+            self._bytes += tensor.nbytes - (known.nbytes if (known := self.known.get(key)) is not None else 0)
+            self.known[key] = tensor
+            while self._bytes > MAX_CACHED and len(self.known) > 1:
+                self._bytes -= self.known.popitem(last=False)[1].nbytes
+        return tensor
 
 
 def sight_of(network: "PreTrainedModel") -> Sight:
