@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -56,7 +57,7 @@ def rows(_: Path) -> list[Sample]:
     url = "data:image/png;base64," + base64.b64encode(picture("PNG")).decode()
     answer = {"role": "assistant", "content": "a star"}
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "Which?"}]
-    made = {
+    made: dict[str, list[Any]] = {
         "parts": [{"messages": [{"role": "user", "content": parts}, answer]}],
         "column": [
             {

@@ -224,9 +224,9 @@ def _qwen(folder: Path, family: str) -> Any:
     if family == "qwen3_vl":
         vision |= {"num_position_embeddings": 16, "deepstack_visual_indexes": [0, 1]}
         text["head_dim"] = 8
-    names = ("image_token", "<|image_pad|>"), ("video_token", "<|video_pad|>")
-    names += ("vision_start_token", "<|vision_start|>"), ("vision_end_token", "<|vision_end|>")
-    tokens = {f"{name}_id": tokenizer.convert_tokens_to_ids(token) for name, token in names}
+    names = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
+    names |= {"vision_start_token": "<|vision_start|>", "vision_end_token": "<|vision_end|>"}
+    tokens = {f"{name}_id": tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
     kinds = {
         "qwen2_vl": (Qwen2VLConfig, Qwen2VLForConditionalGeneration),
         "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
@@ -252,7 +252,7 @@ def _gemma3(folder: Path, family: str) -> Any:
     config = Gemma3Config(
         vision_config=vision.to_dict(),
         text_config=text | {"query_pre_attn_scalar": 8},
-        image_token_id=tokenizer.convert_tokens_to_ids(named["image_token"]),
+        image_token_index=tokenizer.convert_tokens_to_ids(named["image_token"]),
         boi_token_index=tokenizer.convert_tokens_to_ids(named["boi_token"]),
         eoi_token_index=tokenizer.convert_tokens_to_ids(named["eoi_token"]),
         mm_tokens_per_image=16,

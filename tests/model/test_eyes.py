@@ -57,7 +57,8 @@ def own_nats(engine: LocalEngine, rendered: Rendered, images: list[Image]) -> Te
         inputs = own_inputs(engine, [list(rendered.token_ids)], images)
         logits = eyes_of(engine).whole(**inputs).logits[0].log_softmax(-1)
     trained = [place for place, on in enumerate(rendered.loss_mask) if on]
-    return -sum(logits[place - 1, rendered.token_ids[place]] for place in trained)
+    total: Tensor = -sum(logits[place - 1, rendered.token_ids[place]] for place in trained)
+    return total
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,18 +2,22 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from gradschool.errors import UsageError
 from gradschool.export.merge import merged
 from gradschool.model.adapter import in_base, save_adapter
+from gradschool.model.chat import Rendered
 from gradschool.model.image_tokens import without_images
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import LoraLinear, lora_layers
 from gradschool.model.reader import reader_of
+from gradschool.model.seeing import eyes_in
 from gradschool.model.sight import sight_of, used_blocks
 from gradschool.records import IMAGE, Image, Message
 from gradschool.settings import Tune
@@ -37,7 +41,11 @@ def lesson(image: Image) -> tuple[Message, ...]:
     return Message("user", f"{IMAGE}What is this?", images=(image,)), Message("assistant", "a cat")
 
 
-def trained(engine: LocalEngine, blocks: int) -> nn.Module:
+def nats_of(row: Rendered, logits: torch.Tensor) -> float:
+    return -sum(float(logits[at - 1, row.token_ids[at]]) for at, on in enumerate(row.loss_mask) if on)
+
+
+def trained(engine: LocalEngine, blocks: int) -> PreTrainedModel:
     """A student whose LoRA layers all have an effect."""
     network = student_of(engine, Tune(rank=2, vision_blocks=blocks)).network
     torch.manual_seed(1)
@@ -55,7 +63,7 @@ def test_losses_and_gradients_are_those_of_the_whole_base(family: str, blocks: i
     student = trained(engine, blocks)
     rows = [engine.chat.render(lesson(image)) for image in images]
     loss = summed_loss(reader_of(student), rows, 0)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert engine.eyes
     whole = copy.deepcopy(engine.eyes.whole)
     layers = {in_base(student, name): layer for name, layer in lora_layers(student)}
@@ -67,11 +75,11 @@ def test_losses_and_gradients_are_those_of_the_whole_base(family: str, blocks: i
     for row, image in zip(rows, images, strict=True):
         logits = whole(**own_inputs(engine, [list(row.token_ids)], [image])).logits[0].log_softmax(-1)
         total = total - sum(logits[at - 1, row.token_ids[at]] for at, on in enumerate(row.loss_mask) if on)
-    total.backward()
+    torch.autograd.backward(total)
     assert float(loss) == pytest.approx(float(total), rel=1e-5, abs=1e-4)
     for name, layer in layers.items():
         theirs = whole.get_submodule(name)
-        assert layer.lora_a.grad.abs().max() > 0, name
+        assert layer.lora_a.grad is not None and layer.lora_a.grad.abs().max() > 0, name
         torch.testing.assert_close(layer.lora_a.grad, theirs.lora_a.grad, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(layer.lora_b.grad, theirs.lora_b.grad, rtol=1e-3, atol=1e-4)
 
@@ -102,21 +110,23 @@ def test_an_adapter_over_all_of_it_is_read_by_peft_and_is_merged(tmp_path: Path)
     assert mean_loss(engine.reader(), [row], 0) * row.trained_tokens != pytest.approx(ours, abs=1e-2)
     assert engine.eyes
     whole = copy.deepcopy(engine.eyes.whole)
-    whole.set_input_embeddings(nn.Embedding.from_pretrained(engine.network.get_input_embeddings().weight))
+    plain: Any = nn.Embedding
+    whole.set_input_embeddings(plain.from_pretrained(engine.network.get_input_embeddings().weight))
     peft = PeftModel.from_pretrained(whole, folder)
     names = {name for name, _ in peft.named_parameters() if "lora_A" in name}
-    assert len(names) == sum(1 for _ in lora_layers(student)) and any("vision" in name for name in names)
+    assert len(names) == len(list(lora_layers(student))) and any("vision" in name for name in names)
     inputs = own_inputs(engine, [list(row.token_ids)], [image])
     with torch.no_grad():
         logits = peft(**inputs).logits[0].log_softmax(-1)
-    its = -float(sum(logits[at - 1, row.token_ids[at]] for at, on in enumerate(row.loss_mask) if on))
+    its = nats_of(row, logits)
     assert ours == pytest.approx(its, abs=1e-4)
-    again = merged(engine.folder, folder)
-    again_whole = again.get_input_embeddings().eyes.whole
+    eyes = eyes_in(merged(engine.folder, folder))
+    assert eyes
+    again_whole = eyes.whole
     with torch.no_grad():
         logits = again_whole(**inputs).logits[0].log_softmax(-1)
     assert without_images(row.token_ids, engine.eyes.place_id) == inputs["input_ids"][0].tolist()
-    its = -float(sum(logits[at - 1, row.token_ids[at]] for at, on in enumerate(row.loss_mask) if on))
+    its = nats_of(row, logits)
     assert ours == pytest.approx(its, abs=1e-3)
     assert not any("sight" in name for name in again_whole.state_dict())
 

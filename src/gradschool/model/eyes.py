@@ -188,7 +188,8 @@ def reach_in(eyes: Eyes | None, rows: Sequence[Sequence[int]], start: int) -> Te
 
 def vision_features(whole: Any, inputs: Mapping[str, Tensor]) -> Tensor:
     """The features (N, L D) that a base computes of what its processor returns for an image."""
-    known = _accepted(type(whole))
+    kind: Any = type(whole)
+    known = _accepted(kind)
     accepted = {name: value.to(whole.device) for name, value in inputs.items() if name in known}
     accepted = {n: v.to(whole.dtype) if v.is_floating_point() else v for n, v in accepted.items()}
     try:
@@ -206,8 +207,8 @@ def vision_features(whole: Any, inputs: Mapping[str, Tensor]) -> Tensor:
 
 
 @cache
-def _accepted(kind: type) -> frozenset[str]:
-    return frozenset(inspect.signature(kind.get_image_features).parameters)  # type: ignore[attr-defined]
+def _accepted(kind: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.get_image_features).parameters)
 
 
 def flat(found: Any) -> Tensor:

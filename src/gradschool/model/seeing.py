@@ -78,7 +78,8 @@ class SeeingEmbedding(nn.Embedding):
             "inputs_embeds": self.embedded(token_ids, seen, features),
             "position_ids": in_three_dimensions(positions),
         }
-        if deeper := features.split(self.embedding_dim, dim=1)[1:]:
+        width = self.embedding_dim
+        if deeper := features.split_with_sizes([width] * (features.shape[1] // width), dim=1)[1:]:
             inputs |= {"visual_pos_masks": seen, "deepstack_visual_embeds": list(deeper)}
         return inputs
 
@@ -129,7 +130,8 @@ def _shell(config: Any, dtype: torch.dtype) -> Any:
     if not is_part(config):
         return AutoModelForCausalLM.from_config(config, dtype=dtype)
     small = LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=0, num_attention_heads=1)
-    network = LlamaForCausalLM(small).to(dtype)
+    network: Any = LlamaForCausalLM(small)
+    network.to(dtype)
     network.config, network.vocab_size = config, config.vocab_size
     return network
 
