@@ -152,7 +152,7 @@ def _idefics3(folder: Path, family: str) -> Any:
         processor.save_pretrained(folder)
     else:
         _without_videos(folder, SmolVLMImageProcessorPil(**sizes), tokenizer, {"image_seq_len": 4})
-    kinds = {
+    kinds: dict[str, tuple[Any, Any]] = {
         "idefics3": (Idefics3Config, Idefics3ForConditionalGeneration),
         "smolvlm": (SmolVLMConfig, SmolVLMForConditionalGeneration),
     }
@@ -165,7 +165,7 @@ def _idefics3(folder: Path, family: str) -> Any:
         "image_size": 16,
         "patch_size": 4,
     }
-    config: Any = config_class(
+    config = config_class(
         vision_config=vision,
         text_config=LlamaConfig(**SMALL),
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),

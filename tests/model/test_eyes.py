@@ -245,7 +245,8 @@ def test_an_adapter_over_the_language_part_loads_over_the_whole_base_in_peft(
         assert ours != pytest.approx(mean_loss(engine.reader(), [row], 0) * row.trained_tokens, abs=1e-2)
         eyes = eyes_of(engine)
         whole = copy.deepcopy(eyes.whole)
-        whole.set_input_embeddings(torch.nn.Embedding.from_pretrained(engine.network.get_input_embeddings().weight))
+        plain: Any = torch.nn.Embedding
+        whole.set_input_embeddings(plain.from_pretrained(engine.network.get_input_embeddings().weight))
         peft = PeftModel.from_pretrained(whole, tmp_path / family)
         assert not any("vision" in name for name, _ in peft.named_parameters() if "lora" in name)
         ids = torch.tensor([without_images(row.token_ids, eyes.token_id)])
