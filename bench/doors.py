@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import samples, samples_of_models, samples_of_people
+from bench import samples, samples_of_images, samples_of_models, samples_of_people
 from bench.samples import Sample
 from gradschool.bounded import Limits
 from gradschool.cli.questions import read_questions
@@ -16,9 +16,12 @@ from gradschool.climbing import climb
 from gradschool.data.check import check
 from gradschool.data.documents import read_document
 from gradschool.data.read import read_examples
-from gradschool.errors import GradschoolError
+from gradschool.errors import DataError, GradschoolError
 from gradschool.examine import examine
 from gradschool.ground.index import Index
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import decoded
+from gradschool.images.likeness import likeness
 from gradschool.job import read_job
 from gradschool.model.adapter import read_adapter
 from gradschool.model.fake import FakeEngine
@@ -79,6 +82,14 @@ def _examples(path: Path) -> None:
 def _questions(path: Path) -> None:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         json.dumps([question.conversation[-1].content for question in read_questions(lines) if question.conversation])
+
+
+def _image(path: Path) -> None:
+    """As the child that tries images does it, in this process."""
+    try:
+        likeness(decoded(path.read_bytes()))
+    except BadImage as error:
+        raise DataError(path.name, str(error)) from error
 
 
 def _document(path: Path) -> None:
@@ -235,6 +246,8 @@ def _bytes(value: object) -> bytes:
 DOORS = (
     Door("examples", samples.examples, _examples),
     Door("questions", samples.examples, _questions),
+    Door("images", samples_of_images.images, _image),
+    Door("image-rows", samples_of_images.rows, _examples),
     Door("documents", samples.documents, _document),
     Door("mails", samples_of_people.mails, _prepared("style", authors=("anna@example.org",))),
     Door("chats", samples_of_people.chats, _prepared("persona", agents=("Help desk", "Agent", "assistant", "Desk"))),

@@ -44,6 +44,7 @@ OTHERS = {  # files without a docstring
     "report/gates.html.j2": "A row of the table of gates, for the report and for an audit's page.",
     "report/bases.html.j2": "The part of the report page that compares several bases.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
+    "package/card_see.md.j2": "The part of a model card that shows how to ask about an image in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
     "report/calibration.html.j2": "The section of the report about the confidence of compared labels.",
     "report/coverage.html.j2": "The section of the report about a specialist that abstains: the risk-coverage curve.",

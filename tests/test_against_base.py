@@ -14,6 +14,7 @@ from gradschool.errors import DataError, ModelError, UsageError
 from gradschool.examine import examine
 from gradschool.job import read_job
 from gradschool.model.local import LocalEngine
+from gradschool.model.seeing import why_blind
 from gradschool.records import IMAGE, Decoding, Example, Image, Message, Note, Source
 from gradschool.settings import Tune
 from gradschool.workspace import open_job
@@ -82,6 +83,9 @@ def test_ways_of_training_that_cannot_see_are_refused(monkeypatch: pytest.Monkey
     demand_eyes(examples, engine, Tune())
     with pytest.raises(UsageError, match="all weights"):
         demand_eyes(examples, engine, Tune(method="full"))
+    blind: Any = SimpleNamespace(chat=SimpleNamespace(eyes=None), identity=SimpleNamespace(name="small"))
+    with pytest.raises(UsageError, match="the base small reads no images"):
+        demand_eyes([], blind, Tune(vision_blocks=0))
     monkeypatch.setattr("gradschool.against_base.current", lambda: SimpleNamespace(size=2))
     with pytest.raises(UsageError, match="one process"):
         demand_eyes(examples, engine, Tune())
@@ -97,3 +101,9 @@ def test_a_base_without_eyes_is_refused_by_name_before_anything_is_left_out(tmp_
     with pytest.raises(ModelError, match="have images, and the base base reads none") as error:
         finish(open_job(read_job(folder)))
     assert "books.jsonl:1" in error.value.why and "pocket-eyes" in error.value.fix
+    assert "has no vision tower" in error.value.why
+
+
+def test_families_whose_images_are_not_read_are_named() -> None:
+    assert "experts" in why_blind("qwen3_vl_moe", True, "It") and "of their own" in why_blind("mllama", True, "It")
+    assert "family newest" in why_blind("newest", True, "It")

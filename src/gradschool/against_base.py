@@ -10,6 +10,8 @@ from gradschool.errors import DataError, ModelError, UsageError
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.engine import Engine
 from gradschool.model.image_tokens import NO_EYES
+from gradschool.model.local import local_engine
+from gradschool.model.seeing import why_blind
 from gradschool.records import Conversation, Example, Note, Work
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -72,8 +74,14 @@ def demand_eyes(examples: Sequence[Example], engine: Engine, tune: Tune) -> None
     if seeing and engine.chat and not engine.chat.eyes:
         raise ModelError(
             f"The examples have images, and the base {engine.identity.name} reads none.",
-            f"The first is {seeing.source}.",
+            f"The first is {seeing.source}.{why_of(engine)}",
             f"{NO_EYES}.",
+        )
+    if tune.vision_blocks is not None and engine.chat and not engine.chat.eyes:
+        raise UsageError(
+            f"[tune] vision_blocks is set, and the base {engine.identity.name} reads no images.",
+            "It has no vision tower that could be adapted.",
+            f"leave it out, or {NO_EYES}.",
         )
     if seeing and engine.chat and tune.method == "full":
         raise UsageError(
@@ -87,6 +95,14 @@ def demand_eyes(examples: Sequence[Example], engine: Engine, tune: Tune) -> None
             "The cached features of images are not sent to the others.",
             "start the climb without torchrun.",
         )
+
+
+def why_of(engine: Engine) -> str:
+    """Why a base on this machine reads no images, as a further sentence."""
+    if not (base := local_engine(engine)):
+        return ""
+    config = base.network.config
+    return " " + why_blind(str(config.model_type), hasattr(config, "vision_config"), base.name)
 
 
 def demand_trainable(readable: Readable, parts: Sequence[Sequence[Example]], tune: Tune, engine: Engine) -> None:

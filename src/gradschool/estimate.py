@@ -138,7 +138,8 @@ def _training(
 
     @cache
     def memory(kind: str, dtype: torch.dtype) -> TrainingMemory:
-        return TrainingMemory(config, method, workload.rank, Device(kind, dtype), count=count)
+        device, blocks = Device(kind, dtype), workload.vision_blocks
+        return TrainingMemory(config, method, workload.rank, device, count=count, vision_blocks=blocks)
 
     def verdict(device: Device) -> str:
         counted, free = memory(device.kind, device.dtype), device.free - CLIMBING_PROCESS_BYTES
@@ -256,7 +257,8 @@ def workload_of(job: Job) -> Workload:
     new_tokens = settings.answers.max_new_tokens or _tokens(
         max((len(example.ideal) for example in examples), default=0)
     )
-    return Workload(min(longest, settings.tune.max_tokens or longest), shared, new_tokens, settings.tune.rank)
+    tune = settings.tune
+    return Workload(min(longest, tune.max_tokens or longest), shared, new_tokens, tune.rank, tune.vision_blocks)
 
 
 def _tokens(characters: int) -> int:

@@ -179,6 +179,13 @@ class Tune(Section):
     )
     rank: int = Field(16, ge=1, le=512, description="rank of the LoRA layers")
     alpha: int | None = Field(None, ge=1, description="LoRA alpha; default: twice the rank")
+    vision_blocks: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="for a base that reads images: so many last blocks of its vision tower get LoRA layers too, and "
+        "so does the projector; 0: the projector alone; default: neither",
+    )
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
         None, description="learning rates to try; default: sized from method and base; the best on validation is used"
     )

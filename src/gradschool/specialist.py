@@ -9,15 +9,26 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
-from gradschool.data.nearest import NearestQuestions, SimilarQuestions
+from gradschool.data.nearest import NearestPictures, NearestQuestions, SimilarQuestions
 from gradschool.errors import DamagedError
 from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
 from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
 from gradschool.model.engine import Engine, TextLoss, refused
-from gradschool.model.local import local_engine
+from gradschool.model.local import local_engine, pictures_of
 from gradschool.model.signals import RELEVANCE
-from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, as_text, last_user
+from gradschool.records import (
+    Abstention,
+    Answer,
+    Conversation,
+    Decoding,
+    Example,
+    Image,
+    Message,
+    Passage,
+    as_text,
+    last_user,
+)
 from gradschool.score.abstention import given
 from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
 from gradschool.values import Fraction
@@ -49,7 +60,8 @@ class Recipe:
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
     abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
     written: bool = False  # the instructions were rewritten by a model
-    ranking: Literal["tf-idf", "bm25"] = "tf-idf"  # by which the nearest examples are found; that of older recipes
+    # By what the nearest examples are found: words, or what the base sees in images; the default is of older recipes.
+    ranking: Literal["tf-idf", "bm25", "pictures"] = "tf-idf"
     # w of the score of a passage, w · BM25 + (1 - w) · log P(question | passage); at 1, the base does not judge.
     search_weight: Fraction = 1.0
     own_answers: bool = False  # the examples show right answers that the base wrote, instead of the ideal ones
@@ -75,7 +87,8 @@ class Recipe:
         kind = "task alone" if self.task_only else f"{'rewritten ' * self.written}instructions"
         parts = [kind] if self.instructions else []
         if self.shots:
-            kind = "nearest" if self.nearest else "fixed"
+            near = "most similar-looking" if self.ranking == "pictures" else "nearest"
+            kind = near if self.nearest else "fixed"
             parts.append(f"{self.shots} {kind} examples{' in its own words' * self.own_answers}")
         if self.passages:
             judged = f" judged by the base (w = {self.search_weight:g})" if self.search_weight < 1 else ""
@@ -125,7 +138,7 @@ class Specialist:
 
     def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
         """The conversation that the base is asked, with these passages instead of those that would be found."""
-        return self._compose(question, self.shown(last_user(question)), passages)
+        return self._compose(question, self._shown_before(question), passages)
 
     def lesson(self, example: Example) -> Conversation:
         """An example to train on: asked with a passage that supports its ideal answer, if there is one, and cited.
@@ -168,7 +181,7 @@ class Specialist:
     def _fitted(
         self, question: Conversation, passages: tuple[Passage, ...], reserved: int = 0
     ) -> tuple[Conversation, tuple[Passage, ...]]:
-        shown = self.shown(last_user(question))
+        shown = self._shown_before(question)
         while True:
             conversation = self._compose(question, shown, passages)
             budget = self.engine.context_length - self.recipe.decoding.max_new_tokens - reserved
@@ -227,19 +240,33 @@ class Specialist:
     def _shown_turns(self) -> dict[Example, list[Message]]:
         return {}  # cached: the same few examples are shown for many questions
 
-    def shown(self, asked: str) -> list[Example]:
-        """The examples that are shown before a question, the most similar one last."""
+    def _shown_before(self, question: Conversation) -> list[Example]:
+        return self.shown(last_user(question), [image for message in question for image in message.images])
+
+    def shown(self, asked: str, images: Sequence[Image] = ()) -> list[Example]:
+        """The examples that are shown before a question with some images, the most similar one last."""
         recipe = self.recipe
         if not recipe.shots or not recipe.examples:
             return []
-        if not recipe.nearest:
+        seen = pictures_of(self.engine) if recipe.nearest and recipe.ranking == "pictures" and images else None
+        if seen:
+            places = self._pictures.places(seen(images), recipe.shots)
+        elif recipe.nearest and recipe.ranking != "pictures":
+            places = self._nearest.places(asked, recipe.shots)
+        else:
             return list(recipe.examples[: recipe.shots])
-        return [recipe.examples[place] for place in reversed(self._nearest.places(asked, recipe.shots))]
+        return [recipe.examples[place] for place in reversed(places)]
 
     @cached_property
     def _nearest(self) -> NearestQuestions | SimilarQuestions:
         kind = SimilarQuestions if self.recipe.ranking == "bm25" else NearestQuestions
         return kind(self.recipe.examples)
+
+    @cached_property
+    def _pictures(self) -> NearestPictures:
+        seen = pictures_of(self.engine)
+        assert seen
+        return NearestPictures([seen(example.images) for example in self.recipe.examples])
 
     @cached_property
     def index(self) -> Index:

@@ -11,7 +11,7 @@ from gradschool.errors import DataError
 
 INPUTS = {"examples": 60, "questions": 60, "documents": 20, "mails": 4, "chats": 6, "archives": 4, "prepared": 12,
           "jobs": 20, "runs": 8, "resumed": 12, "indexes": 20, "specialists": 16, "adapters": 100, "bases": 10,
-          "gguf": 3, "templates": 4, "server": 80}  # fmt: skip
+          "gguf": 3, "templates": 4, "server": 80, "images": 60, "image-rows": 20}  # fmt: skip
 SECONDS = 60 / len(DOORS)  # for each door
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
-from gradschool.data.nearest import K1, B, Bm25, NearestQuestions, SimilarQuestions
+from gradschool.data.nearest import K1, B, Bm25, NearestPictures, NearestQuestions, SimilarQuestions
 from gradschool.records import Example, Message, Source
 
 TEXTS = ["the ferry to Dover", "a ferry", "lost luggage in Dover Dover", "opening hours", "the the the"]
@@ -53,3 +53,9 @@ def test_parts_of_words_and_texts_without_spaces_are_found() -> None:
     found = SimilarQuestions(examples("Rechnung bezahlen", "Paket verloren", "退款需要多久", "如何更改密码"))
     assert found.places("Rechnungen", 1) == [0]
     assert found.places("我的密码更改", 1) == [3]
+
+
+def test_the_nearest_pictures_are_those_with_the_most_similar_features() -> None:
+    near = NearestPictures([[0, 100.0], [1, 0.0], [0.9, 10.0], [0, 0.0]])
+    assert near.places([0, 90.0], 2) == [0, 3]  # a feature with a large spread does not decide alone
+    assert near.places([1, 2.0], 3) == [1, 2, 3]

@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
+import seeing
 import tiny
 from finish import finish
 from forked import Forked
@@ -365,3 +366,19 @@ def test_an_export_of_constrained_answers_is_tested_with_them_and_says_how_to_as
     card = (exported.folder / "README.md").read_text()
     assert "constrained to 3 labels: " in card
     assert 'json.loads(Path("constraint.json").read_text())["llama.cpp"]' in card
+
+
+def test_the_adapter_of_a_base_that_reads_images_comes_for_llama_cpp_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pictures = [seeing.picture(tmp_path, seed) for seed in range(3)]
+    place = ship(tmp_path / "made", seeing.tiny(tmp_path / "base", "llava"), images=pictures, questions=QUESTIONS[:4])
+    exported, _ = finish(export(ExportOptions(place, "adapter", tmp_path / "out", base=str(tmp_path / "base"))))
+    assert [result.form for result in exported.table] == ["adapter", "gguf adapter, without images"]
+    [file] = exported.folder.glob("*-LoRA.gguf")
+    card = (exported.folder / "README.md").read_text()
+    assert f"--mmproj mmproj-BASE.gguf --lora {file.name}" in card and "without their images" in card
+    assert "AutoModelForImageTextToText" in card and "AutoModelForCausalLM" not in card
+    with pytest.raises(ModelError, match="--mmproj"):
+        finish(export(ExportOptions(place, "gguf", tmp_path / "gguf", base=str(tmp_path / "base"))))

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from gradschool.errors import ModelError
-from gradschool.export.export import check_gguf
+from gradschool.export.export import check
 from gradschool.export.merge import merged, save_merged
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
 from gradschool.records import IMAGE, Message
+from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.objectives.answers import mean_loss
 from seeing import picture, tiny
 
@@ -39,4 +40,4 @@ def test_a_merged_base_reads_images_as_the_base_with_its_adapter_does(
     assert ours == pytest.approx(theirs, abs=1e-4)
     assert abs(ours - mean_loss(engine.reader(), [row], 0)) > 1e-2
     with pytest.raises(ModelError, match="mmproj"):
-        check_gguf(whole)
+        check("gguf", Specialist(whole, Recipe()), whole)

@@ -1,5 +1,6 @@
 """A small tuned specialist over the built-in base, whose ideal answers are its own: any other answer scores less."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Sequence
@@ -18,7 +19,19 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, fuse, lora_layers
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import pack
-from gradschool.records import Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
+from gradschool.records import (
+    IMAGE,
+    Example,
+    Image,
+    Interval,
+    Message,
+    Report,
+    RungResult,
+    Score,
+    Scored,
+    Source,
+    Split,
+)
 from gradschool.run import Run
 from gradschool.score.metric import FitText
 from gradschool.settings import Goal, Settings
@@ -59,10 +72,11 @@ def ship(
     metric: str = "exact_match",
     fit_texts: Sequence[FitText] = (),
     questions: Sequence[str] = QUESTIONS,
+    images: Sequence[Image] = (),
 ) -> Path:
     """Pack a specialist, with an adapter or with whole weights of its own; returns its folder.
 
-    The run and the job are in `folder` too.
+    The run and the job are in `folder` too. With `images`, each question is about one of them.
     """
     engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), quantization=quantization)
     network = shared_copy(engine.network)
@@ -82,13 +96,15 @@ def ship(
         save_adapter(network, folder / "run" / "parts" / "adapter", engine.name, None)
         recipe = replace(recipe, adapter=str(folder / "run" / "parts" / "adapter"))
     specialist = specialist_of(engine, recipe)
-    said = dict(specialist.answer([(Message("user", question),) for question in questions]))
+    asked = [Message("user", question) for question in questions]
+    if images:
+        shown = itertools.cycle(images)
+        asked = [Message("user", f"{IMAGE}{one.content}", images=(next(shown),)) for one in asked]
+    said = dict(specialist.answer([(one,) for one in asked]))
     examples, rows = [], []
     for i, question in enumerate(questions):
         ideal = said[i].text
-        examples.append(
-            Example(f"q{i}", (Message("user", question), Message("assistant", ideal)), f"g{i}", Source("f", i))
-        )
+        examples.append(Example(f"q{i}", (asked[i], Message("assistant", ideal)), f"g{i}", Source("f", i)))
         rows.append(Scored(f"q{i}", f"g{i}", question, ideal, said[i], 1.0))
     score = Score(1.0, Interval(0.7, 1.0, 0.9875), len(rows), len(rows))
     result = RungResult("tune", Report(metric, score, "passed", 0.5, None), recipe=recipe.describe())

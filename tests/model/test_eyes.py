@@ -10,16 +10,19 @@ from PIL import Image as Pillow
 from torch import Tensor
 from transformers import AutoProcessor
 
+from gradschool.data.check import too_long
+from gradschool.errors import ModelError
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import shared_copy
 from gradschool.model.chat import Chat, Rendered, Unfit
+from gradschool.model.completion import complete
 from gradschool.model.eyes import Eyes
 from gradschool.model.image_tokens import is_image_token, without_images
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
-from gradschool.records import IMAGE, Decoding, Image, Message
+from gradschool.records import IMAGE, Decoding, Example, Image, Message, Source
 from gradschool.tune.objectives.answers import mean_loss
-from seeing import FAMILIES, picture, tiny
+from seeing import FAMILIES, own_inputs, picture, tiny
 
 CPU = torch.device("cpu")
 
@@ -50,19 +53,12 @@ def lesson(text: str, answer: str, *images: Image) -> tuple[Message, ...]:
 
 def own_nats(engine: LocalEngine, rendered: Rendered, images: list[Image]) -> Tensor:
     """The sum of -log p of a row's trained tokens, by the family's own forward pass over its own inputs."""
-    eyes = eyes_of(engine)
-    ids = torch.tensor([without_images(rendered.token_ids, eyes.token_id)])
-    inputs: dict[str, Any] = {}
-    for found in map(eyes.inputs, images):
-        for name, value in found.items():
-            inputs.setdefault(name, []).append(value)
-    # Idefics3 and SmolVLM have the images of a row in the second dimension.
-    stacked = 1 if engine.network.config.model_type == "llama" and inputs["pixel_values"][0].dim() == 5 else 0
-    known = {name: torch.cat(values, dim=stacked) for name, values in inputs.items() if name.startswith("pixel")}
     with torch.no_grad():
-        logits = eyes.whole(input_ids=ids, attention_mask=torch.ones_like(ids), **known).logits[0].log_softmax(-1)
+        inputs = own_inputs(engine, [list(rendered.token_ids)], images)
+        logits = eyes_of(engine).whole(**inputs).logits[0].log_softmax(-1)
     trained = [place for place, on in enumerate(rendered.loss_mask) if on]
-    return -sum(logits[place - 1, rendered.token_ids[place]] for place in trained)
+    total: Tensor = -sum(logits[place - 1, rendered.token_ids[place]] for place in trained)
+    return total
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -126,6 +122,61 @@ def test_answers_read_images_and_do_not_depend_on_the_batch(
     assert "".join(engine.stream(questions[0], decoding)) == alone[0].text
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_greedy_answers_are_those_of_the_familys_own_generate(
+    engines: dict[str, LocalEngine], family: str, tmp_path: Path
+) -> None:
+    engine, (one, other) = engines[family], [picture(tmp_path, seed) for seed in (5, 6)]
+    wide = picture(tmp_path, 7, 60, 20)  # fewer rows than columns: the answer continues elsewhere than after a square
+    asking = [((one,), "Say it."), ((other,), "Say it, and say it well."), ((wide,), "What?"), ((one, wide), "Which?")]
+    questions = [asked(text, *images) for images, text in asking]
+    prompts = [engine.chat.prompt_ids(question) for question in questions]
+    ours = dict(engine.answer(questions, Decoding(8)))
+    eyes = eyes_of(engine)
+    stop = eyes.whole.generation_config
+    stop.eos_token_id, stop.pad_token_id, stop.max_new_tokens, stop.do_sample = list(engine.stop_ids), 0, 8, False
+    # A batch of rows with one image each, padded on the left, and one row with two.
+    for places in ((0, 1, 2), (3,)):
+        inputs = own_inputs(engine, [prompts[at] for at in places], [i for at in places for i in asking[at][0]])
+        if eyes.processor.family in ("idefics3", "smolvlm") and len(places) > 1:
+            continue  # these pad the images of rows in a way of their own
+        written = eyes.whole.generate(**inputs, generation_config=stop)[:, inputs["input_ids"].shape[1] :].tolist()
+        for place, row in zip(places, written, strict=True):
+            end = next((at for at, token in enumerate(row) if token in engine.stop_ids), len(row))
+            assert ours[place].text == engine.chat.decode(row[:end])
+    alone = [next(engine.answer([question], Decoding(8)))[1].text for question in questions]
+    assert [ours[place].text for place in range(4)] == alone
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sampled_answers_do_not_depend_on_the_batch(
+    engines: dict[str, LocalEngine], family: str, tmp_path: Path
+) -> None:
+    engine, image = engines[family], picture(tmp_path, 8)
+    # The image is in the prefix that all share, and is read once.
+    questions = [asked(f"What is number {number} here?", image) for number in range(3)]
+    reader, ids = engine.reader(), [engine.chat.prompt_ids(question) for question in questions]
+    decoding = Decoding(6, temperature=1.5, seed=4)
+    limits = dict.fromkeys(range(3), 6)
+    together = {done.name: done.token_ids for done in complete(reader, dict(enumerate(ids)), (2,), limits, decoding, 3)}
+    for number in range(3):
+        [alone] = complete(reader, {number: ids[number]}, (2,), limits, decoding, 1)
+        assert alone.token_ids == together[number]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_texts_are_judged_as_answers_as_the_familys_own_forward_does(
+    engines: dict[str, LocalEngine], family: str, tmp_path: Path
+) -> None:
+    engine, image = engines[family], picture(tmp_path, 9)
+    questions = [asked("Which is it?", image), asked("Which is it now?", image), asked("And which?")]
+    found = engine.continuations(questions, [["a cat", "dogs and cats"]] * 3, ended=True)
+    for question, (cat, dogs) in zip(questions[:2], [pair for pair in found[:2] if pair], strict=True):
+        for text, its in (("a cat", cat), ("dogs and cats", dogs)):
+            rendered = engine.chat.render((*question, Message("assistant", text)))
+            assert sum(its.nats) == pytest.approx(float(own_nats(engine, rendered, [image])), rel=1e-5, abs=1e-4)
+
+
 def test_features_are_computed_once_and_cached_on_disk(
     engines: dict[str, LocalEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +209,18 @@ def test_a_base_without_eyes_refuses_images_by_name(tmp_path: Path) -> None:
         engine.chat.render(lesson("What?", "a cat", picture(tmp_path, 1)))
 
 
+def test_more_images_than_the_context_takes_are_named(engines: dict[str, LocalEngine], tmp_path: Path) -> None:
+    engine, image = engines["llava"], picture(tmp_path, 1)
+    question = asked("How many?", *[image] * 200)
+    [(_, answer)] = engine.answer([question], Decoding(4))
+    assert answer.failure and "are of images: show fewer" in answer.failure.reason
+    with pytest.raises(ModelError, match="too long"):
+        list(engine.stream(question, Decoding(4)))
+    example = Example("1", (*question, Message("assistant", "two")), "1", Source("x", 1))
+    [issue] = too_long([example], engine.count_tokens, engine.context_length)
+    assert "200 images take some of them: show fewer" in issue.text
+
+
 def test_a_message_whose_images_and_places_differ_is_unfit(engines: dict[str, LocalEngine], tmp_path: Path) -> None:
     chat: Chat = engines["llava"].chat
     with pytest.raises(Unfit, match="1 images and 0 places"):
@@ -182,7 +245,8 @@ def test_an_adapter_over_the_language_part_loads_over_the_whole_base_in_peft(
         assert ours != pytest.approx(mean_loss(engine.reader(), [row], 0) * row.trained_tokens, abs=1e-2)
         eyes = eyes_of(engine)
         whole = copy.deepcopy(eyes.whole)
-        whole.set_input_embeddings(torch.nn.Embedding.from_pretrained(engine.network.get_input_embeddings().weight))
+        plain: Any = torch.nn.Embedding
+        whole.set_input_embeddings(plain.from_pretrained(engine.network.get_input_embeddings().weight))
         peft = PeftModel.from_pretrained(whole, tmp_path / family)
         assert not any("vision" in name for name, _ in peft.named_parameters() if "lora" in name)
         ids = torch.tensor([without_images(row.token_ids, eyes.token_id)])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import seeing
 import tiny
 from finish import finish
 from gradschool.errors import ModelError
@@ -219,7 +220,18 @@ def test_formats_are_as_small_and_as_near_as_they_promise(
 
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3", "phi3"])
 def test_an_adapter_over_the_base_says_the_same(family: str, tmp_path: Path) -> None:
-    engine = engine_of(tmp_path, family)
+    demand_equal_adapter(engine_of(tmp_path, family), tmp_path)
+
+
+@pytest.mark.parametrize("family", ["llava", "internvl", *seeing.QWENS])
+def test_an_adapter_over_a_language_part_says_the_same_about_texts(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    demand_equal_adapter(LocalEngine(seeing.tiny(tmp_path / "base", family), dtype=torch.float32), tmp_path, 0.3)
+
+
+def demand_equal_adapter(engine: LocalEngine, tmp_path: Path, size: float = 0.1) -> None:
     base = written(engine, tmp_path)
     prompt = engine.chat.prompt_ids(ASKED[0])
     bare = logprobs(engine, prompt)
@@ -228,7 +240,7 @@ def test_an_adapter_over_the_base_says_the_same(family: str, tmp_path: Path) -> 
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for _, layer in lora_layers(network):
-            layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.1)
+            layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * size)
     save_adapter(network, tmp_path / "adapter", "base", None)
     layers = read_adapter(engine.network, tmp_path / "adapter")
     write_lora_gguf(engine.network.config, layers, tmp_path / "lora.gguf", About("t", "base"))
@@ -255,4 +267,4 @@ def test_a_file_that_llama_cpp_refuses_is_told(tmp_path: Path) -> None:
 
 def test_all_families_of_the_list_are_tried() -> None:
     tried = {"gemma3_text" if name == "gemma3" else name for name in FAMILIES}
-    assert tried == set(families.ARCHITECTURES)
+    assert tried | {f"{name}_text" for name in seeing.QWENS} == set(families.ARCHITECTURES)

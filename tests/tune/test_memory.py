@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, CLIPVisionConfig, LlamaConfig, LlavaConfig
 
 import tiny
 from activations import OWN, RANK, ROWS, SEGMENTS, config_of, saved_bytes
@@ -118,3 +118,16 @@ def test_too_little_memory_for_a_row_is_an_error_with_figures() -> None:
     with pytest.raises(ResourceError, match="not enough memory") as caught:
         planned(10)
     assert "0 MB" in caught.value.why and "max_tokens" in caught.value.fix
+
+
+def test_layers_in_the_vision_tower_are_counted() -> None:
+    vision = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text = LlamaConfig(vocab_size=64, num_key_value_heads=2, **sizes)
+    tower = CLIPVisionConfig(image_size=16, patch_size=4, **vision)
+    config = LlavaConfig(vision_config=tower, text_config=text, vision_feature_layer=-2)
+    none, projector, one = (TrainingMemory(config, "lora", RANK, CPU, vision_blocks=some) for some in (None, 0, 1))
+    linear = RANK * (24 + 32 + 32 + 32)
+    assert projector.trained - none.trained == TRAINED_BYTES * linear
+    assert one.trained - projector.trained == TRAINED_BYTES * RANK * (4 * 48 + 2 * 56)
+    assert none.activations(PASS) < projector.activations(PASS) < one.activations(PASS)

@@ -50,6 +50,9 @@ def too_long(examples: Sequence[Example], count_tokens: Callable[[Conversation],
         tokens = count_tokens(example.messages)
         if tokens > limit:
             text = f"has {tokens:,} tokens, question and answer together; the limit of the model is {limit:,}"
+            if count := len(example.images):
+                many = f"{count} images take" if count > 1 else "its image takes"
+                text += f"; {many} some of them: show fewer or smaller ones, or use a base with a longer context"
             issues.append(Issue("too long", example.source, "dropped", text, example.id))
     return issues
 

@@ -1,4 +1,4 @@
-"""Find the examples whose questions are most similar to a question.
+"""Find the examples whose questions are most similar to a question: by their texts, or by what is seen in their images.
 
 Over words and parts of words, BM25 finds more examples with the same answer than tf-idf over words, and than the search
 of passages where small words matter (bench/nearest_examples.py).
@@ -62,6 +62,25 @@ class SimilarQuestions:
         """The positions of the `count` examples with the most similar questions, the most similar first."""
         scores = self._words.scores(asked) + self._characters.scores(asked[:MAX_CHARACTERS])
         found: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
+        return found
+
+
+class NearestPictures:
+    """What is seen in the images of examples, a vector of features each, to find those most similar to another one.
+
+    As for a linear probe on them, each feature is divided by its spread over the examples.
+    """
+
+    def __init__(self, features: Sequence[Sequence[float]]) -> None:
+        known = np.array(features, dtype=np.float64)
+        self._mean, self._spread = known.mean(0), known.std(0) + 1e-6
+        self._known = (known - self._mean) / self._spread
+
+    def places(self, seen: Sequence[float], count: int) -> list[int]:
+        """The positions of the `count` nearest examples, the nearest first."""
+        asked = (np.array(seen, dtype=np.float64) - self._mean) / self._spread
+        distances = ((self._known - asked) ** 2).sum(1)
+        found: list[int] = np.argsort(distances, kind="stable")[:count].tolist()
         return found
 
 

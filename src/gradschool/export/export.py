@@ -24,12 +24,13 @@ from gradschool.export.session import (
     try_gguf,
     try_merged,
     try_served,
+    without_images,
 )
 from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import list_of, new_folder, write_json, write_text
-from gradschool.model.adapter import name_base, read_adapter
+from gradschool.model.adapter import is_of_eyes, name_base, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.llama_grammar import request_fields
 from gradschool.model.local import LocalEngine, demand_local
@@ -118,7 +119,7 @@ def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSessi
     adapter = specialist.recipe.adapter
     before = yield from replay_local("specialist", engine, questions, evidence, adapter)
     probes = probes_of(engine, questions, before)
-    before = yield from with_expected(before, partial(likeliest, engine.reader(adapter).network), probes)
+    before = yield from with_expected(before, partial(likeliest, engine.reader(adapter)), probes)
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Reopened: {same} of {len(evidence.rows)} answers are identical to those scored in the climb.")
     return ExportSession(
@@ -139,7 +140,13 @@ def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
         stored_dtype(engine.folder)
     template = standalone_template(engine.chat)
     if to in ("gguf", "ollama", "gguf-adapter") and engine.eyes:
-        check_gguf(engine)
+        raise ModelError(
+            "llama.cpp needs a file of its own for the vision tower of a base (--mmproj), which is not made here.",
+            "A GGUF file of the language part alone would answer without the images.",
+            "export --to adapter: it has the adapter for llama.cpp over GGUF files of the base, with the command. Or "
+            "--to merged, of which llama.cpp's own convert_hf_to_gguf.py makes both files (the second with --mmproj), "
+            "for the families that it knows.",
+        )
     if to in ("gguf", "ollama"):
         need_llama_cpp(*TESTED)
         check_gguf(engine)
@@ -147,14 +154,7 @@ def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
 
 
 def check_gguf(engine: LocalEngine) -> None:
-    """Raise ModelError if llama.cpp does not support the architecture or the tokenizer of this base, or its images."""
-    if engine.eyes:
-        raise ModelError(
-            "llama.cpp needs a file of its own for the vision tower of a base (--mmproj), which is not made here.",
-            "A GGUF file of the language part alone would answer without the images.",
-            "export --to adapter or --to merged; of a merged one, llama.cpp's own convert_hf_to_gguf.py makes both "
-            "files (the second with --mmproj), for the families that it knows.",
-        )
+    """Raise ModelError if llama.cpp does not support the architecture or the tokenizer of this base."""
     architecture(engine.network.config)
     read_vocabulary(engine.chat, embedding_rows(engine.network))
 
@@ -184,15 +184,22 @@ def make_adapter(session: ExportSession, options: ExportOptions, folder: Path) -
     try:
         need_llama_cpp(*TESTED)
         check_gguf(session.engine)
+        layers = read_adapter(session.engine.network, folder)
+        if any(map(is_of_eyes, layers)):
+            why = "It changes the vision tower or the projector too, which adapters for llama.cpp cannot."
+            raise ModelError("The adapter is not for the language part alone.", why, "export --to merged.")
     except (UsageError, ModelError) as error:
         yield Note(f"No GGUF adapter is written. {error.what} {error.why}")
         return shipped_of(session, "adapter", table), table
+    form, tested = "gguf adapter", session
+    if session.engine.eyes:  # llama.cpp gets no images here
+        form, tested = f"{form}, without images", (yield from without_images(session))
     network = session.bare_network()
     path = folder / file_name(session.about, size_label(network), "f32", lora=True)
-    write_lora_gguf(network.config, read_adapter(network, folder), path, session.about)
+    write_lora_gguf(network.config, layers, path, session.about)
     base, context = folder / "base.gguf", _context(session)
     yield from make_gguf(session, network, base, "f16")
-    table.append((yield from try_gguf(session, base, "gguf adapter", context, "f16", lora=path)))
+    table.append((yield from try_gguf(tested, base, form, context, "f16", lora=path)))
     base.unlink()
     yield Note(result_line(table[1]))
     return replace(shipped_of(session, "adapter", table), file=path.name, context=context), table

@@ -69,7 +69,7 @@ def _differs(config: Any, arch: gguf.MODEL_ARCH) -> str:
             return f"its pattern of full and sliding attention is not one full layer in {pattern}"
     if kind == "gemma3_text" and config.final_logit_softcapping:
         return "its logits are capped"
-    if kind.startswith("qwen") and config.use_sliding_window:
+    if kind.startswith("qwen") and getattr(config, "use_sliding_window", False):
         return "it uses sliding-window attention"
     if kind == "phi3" and head * config.num_attention_heads != config.hidden_size:
         return "heads times head size is not its hidden size"
@@ -119,6 +119,8 @@ def write_sizes(writer: gguf.GGUFWriter, config: Any) -> None:
     full = ropes["full_attention"]
     writer.add_rope_dimension_count(int(_head(config) * full.get("partial_rotary_factor", 1.0)))
     writer.add_rope_freq_base(full["rope_theta"])
+    if sections := full.get("mrope_section"):  # of positions in three dimensions; llama.cpp knows a fourth
+        writer.add_rope_dimension_sections([*sections, 0])
     _write_scaling(writer, config, full)
     if config.model_type in LARGEST_GEMMAS:
         writer.add_sliding_window(config.sliding_window)

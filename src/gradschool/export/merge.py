@@ -10,10 +10,11 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError
 from gradschool.files import disk_errors, read_json
-from gradschool.model.adapter import read_adapter
+from gradschool.model.adapter import put_layers, read_adapter
 from gradschool.model.loading import LOADED_TO_SEE, load
 from gradschool.model.local import LocalEngine
 from gradschool.model.seeing import eyes_in
+from gradschool.model.sight import merge_sight
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,8 +47,8 @@ def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
     """
     network, _ = load(base, torch.device("cpu"), stored_dtype(base))
     if adapter is not None:
-        for name, layer in read_adapter(network, adapter).items():
-            network.set_submodule(name, layer.fuse())
+        put_layers(network, {name: layer.fuse() for name, layer in read_adapter(network, adapter).items()})
+        merge_sight(network)
     return network
 
 

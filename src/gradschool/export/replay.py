@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
 from gradschool.evaluate import answer_all
@@ -17,7 +16,7 @@ from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.prefix import common_prefix
-from gradschool.model.reader import logits_at
+from gradschool.model.reader import Reader, next_logits
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
@@ -133,11 +132,9 @@ def with_expected(
 
 
 @torch.inference_mode()
-def likeliest(network: PreTrainedModel, prompt: Sequence[int]) -> dict[int, float]:
+def likeliest(reader: Reader, prompt: Sequence[int]) -> dict[int, float]:
     """The likeliest next tokens of a local network, with their log probabilities in nats."""
-    ids = torch.tensor([prompt], device=network.device)  # (1, T)
-    last = torch.tensor([len(prompt) - 1], device=network.device)
-    logits = logits_at(network, last, input_ids=ids)[0, 0]  # (V,)
+    logits = next_logits(reader, prompt)
     values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
     return dict(zip(tokens.tolist(), values.tolist(), strict=True))
 

@@ -18,6 +18,7 @@ from gradschool.export.replay import (
     Replayed,
     compare,
     likeliest,
+    probes_of,
     replay,
     replay_llama_cpp,
     replay_local,
@@ -33,7 +34,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult, Shipped
 from gradschool.package.manifest import Manifest
-from gradschool.records import Work
+from gradschool.records import IMAGE, Message, Work
 from gradschool.settings import MAX_DROP, ExportForm, NumberFormat
 from gradschool.specialist import Specialist
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 Serve = Callable[
     [Specialist], AbstractContextManager[Engine]
 ]  # starts an HTTP server for a specialist, and gives an engine that asks it
+UNSEEN = "[image]"  # for an image in the text of a question that is asked without it
 CONTEXT_MARGIN, CONTEXT_STEP = 1.25, 256  # for tests longer than the default context
 
 
@@ -122,15 +124,14 @@ def try_merged(session: ExportSession, folder: Path, form: str) -> Work[FormResu
     dtype = next(session.engine.network.parameters()).dtype
     engine = LocalEngine(folder, batch_size=session.engine.batch_size, device=session.engine.device, dtype=dtype)
     after = yield from replay_local(form, engine, session.questions, session.evidence)
-    after = yield from with_expected(after, partial(likeliest, engine.network), session.probes)
+    after = yield from with_expected(after, partial(likeliest, engine.reader()), session.probes)
     return session.compare(after, folder_bytes(folder), exact=not session.engine.quantization)
 
 
 def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormResult]:
     """Read an adapter again, and test it over the base."""
     after = yield from replay_local(form, session.engine, session.questions, session.evidence, str(folder))
-    network = session.engine.reader(str(folder)).network
-    after = yield from with_expected(after, partial(likeliest, network), session.probes)
+    after = yield from with_expected(after, partial(likeliest, session.engine.reader(str(folder))), session.probes)
     return session.compare(after, folder_bytes(folder), exact=True)
 
 
@@ -150,6 +151,21 @@ def try_gguf(
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), session.probes)
     exact = number_format not in COARSE and not session.engine.quantization
     return session.compare(after, (lora or path).stat().st_size, exact=exact)
+
+
+def without_images(session: ExportSession) -> Work[ExportSession]:
+    """The same session about the texts alone of the questions: a sign stands for each image."""
+    asked = tuple(tuple(map(_blind, conversation)) for conversation in session.questions.asked)
+    questions, engine = replace(session.questions, asked=asked), session.engine
+    adapter = session.specialist.recipe.adapter
+    before = yield from replay_local("specialist, without images", engine, questions, session.evidence, adapter)
+    probes = probes_of(engine, questions, before)
+    before = yield from with_expected(before, partial(likeliest, engine.reader(adapter)), probes)
+    return replace(session, questions=questions, before=before, probes=probes)
+
+
+def _blind(message: Message) -> Message:
+    return replace(message, content=message.content.replace(IMAGE, UNSEEN), images=()) if message.images else message
 
 
 def make_gguf(
@@ -176,4 +192,5 @@ def shipped_of(session: ExportSession, to: ExportForm, results: Sequence[FormRes
         nearest=recipe.shots if recipe.nearest else 0,
         passages=recipe.passages,
         rank=read_json(session.adapter / ADAPTER)["r"] if session.adapter else 0,
+        sees=session.engine.eyes is not None,
     )

@@ -1,6 +1,7 @@
 """An image as a data: URL, upright and in PNG, as servers and pages take it."""
 
 import base64
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
 
 
 def picture_of(image: Image) -> "Picture":
-    """The decoded picture of an image; raises DataError if its file was changed or removed since it was read."""
+    """The decoded picture of an image; raises DataError if its file was changed or removed since it was read.
+
+    Only the bytes that were tried then are decoded here.
+    """
     try:
-        return decoded(image.content or read_file(Path(image.file)))
+        content = image.content or read_file(Path(image.file))
+        if hashlib.sha256(content).hexdigest() != image.sha256:
+            raise BadImage("was changed since it was read")
+        return decoded(content)
     except (BadImage, OSError) as error:
         why = f"It {error}." if isinstance(error, BadImage) else f"{error.strerror or error}."
         name = image.file or f"with the SHA-256 {image.sha256[:12]}…"

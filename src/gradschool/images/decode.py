@@ -26,11 +26,7 @@ def decoded(content: bytes) -> "Image":
 
     Raises BadImage if it is empty, damaged, too large, or of another format.
     """
-    if not content:
-        raise BadImage("is empty (0 bytes)")
-    if len(content) > MAX_BYTES:
-        size = f"{len(content) / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:,.0f} MB are read"
-        raise BadImage(f"has {size}: save it smaller")
+    demand_bytes(content)
     if content[128:132] == DICOM:
         from gradschool.images.dicom import from_dicom
 
@@ -39,6 +35,15 @@ def decoded(content: bytes) -> "Image":
         _demand_heif()
         return _opened(content, HEIF)
     return _opened(content, FORMATS)
+
+
+def demand_bytes(content: bytes) -> None:
+    """Raise BadImage for a file that is empty or too large."""
+    if not content:
+        raise BadImage("is empty (0 bytes)")
+    if len(content) > MAX_BYTES:
+        size = f"{len(content) / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:,.0f} MB are read"
+        raise BadImage(f"has {size}: save it smaller")
 
 
 def _opened(content: bytes, formats: tuple[str, ...]) -> "Image":

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from gradschool.files import cache_folder, read_file, write_bytes
 from gradschool.images.bounds import BadImage
-from gradschool.images.decode import MAX_BYTES, decoded
-from gradschool.images.likeness import likeness
+from gradschool.images.decode import MAX_BYTES
+from gradschool.images.tried import tried
 from gradschool.records import Image
 from gradschool.visible import shortened
 
@@ -69,7 +69,7 @@ def kept(content: bytes) -> Image:
 
 def _image(content: bytes, file: str) -> Image:
     hashed = hashlib.sha256(content).hexdigest()
-    return Image(hashed, likeness(decoded(content)), file, b"" if file else content)
+    return Image(hashed, tried(content), file, b"" if file else content)
 
 
 def bytes_of(url: str) -> bytes:

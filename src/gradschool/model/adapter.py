@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gradschool.files import new_folder, read_json, write_bytes, write_json
 from gradschool.model.kinds import ADAPTER, BASE_KEY
 from gradschool.model.lora import LoraLinear, lora_layers
 from gradschool.model.seeing import eyes_in
+from gradschool.model.sight import PLACE, sight_of
 from gradschool.panics import Panic, panics_as_errors
 
 WEIGHTS = "adapter_model.safetensors"
@@ -45,14 +47,15 @@ PLAIN_INITIALIZATIONS = (None, True, False, "gaussian", "eva", "orthogonal")
 def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revision: str | None) -> None:
     """Write a network's LoRA layers as a PEFT folder, atomically."""
     inner, outer = places_of(network)
-    layers = {outer + name.removeprefix(inner): layer for name, layer in lora_layers(network)}
+    layers = {in_base(network, name): layer for name, layer in lora_layers(network)}
     rank = next(iter(layers.values())).lora_a.shape[0]
     scale = next(iter(layers.values())).scale
     with new_folder(folder) as temporary:
         config = peft_config(sorted(layers), rank, round(scale * rank), base_name, revision)
         if inner != outer:  # a list of names would be of layers of the vision tower too
-            names = "|".join(sorted({name.rpartition(".")[2] for name in layers}))
-            config["target_modules"] = rf"{re.escape(outer)}.*\.({names})"
+            names = "|".join(sorted({name.rpartition(".")[2] for name in layers if name.startswith(outer)}))
+            others = [re.escape(name) for name in sorted(layers) if not name.startswith(outer)]
+            config["target_modules"] = "|".join([rf"{re.escape(outer)}.*\.({names})", *others])
         write_json(temporary / ADAPTER, config)
         write_bytes(temporary / WEIGHTS, save(adapter_tensors(layers), {"format": "pt"}))
 
@@ -64,6 +67,27 @@ def places_of(network: PreTrainedModel) -> tuple[str, str]:
     """
     inner, eyes = f"{network.base_model_prefix}.", eyes_in(network)
     return (inner, f"{eyes.decoder}.") if eyes else (inner, inner)
+
+
+def in_base(network: PreTrainedModel, name: str) -> str:
+    """The name of a module of a network in its whole base."""
+    inner, outer = places_of(network)
+    if name.startswith(inner) and PLACE in name:
+        return name.partition(PLACE)[2]
+    return outer + name.removeprefix(inner)
+
+
+def is_of_eyes(name: str) -> bool:
+    """Whether a module of a network is one of its vision tower or projector."""
+    return PLACE in name
+
+
+def put_layers(network: PreTrainedModel, layers: Mapping[str, nn.Module]) -> None:
+    """Put layers into a network, by the names that `read_adapter` gives them."""
+    if any(map(is_of_eyes, layers)):
+        sight_of(network)
+    for name, layer in layers.items():
+        network.set_submodule(name, layer)
 
 
 def name_base(folder: Path, base_name: str) -> None:
@@ -134,8 +158,13 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     read, modules = read_matrices(folder), dict(network.named_modules())
     layers: dict[str, LoraLinear] = {}
     inner, outer = places_of(network)
+    if eyes := eyes_in(network):  # an adapter may be over its vision tower too
+        embedding = network.get_input_embeddings()
+        seeing = f"{next(name for name, module in modules.items() if module is embedding)}.{PLACE}"
+        modules |= {seeing + name: module for name, module in eyes.whole.named_modules() if not name.startswith(outer)}
     for written, one in read.layers.items():
         name = inner + written.removeprefix(outer) if written.startswith(outer) else written
+        name = seeing + written if eyes and name not in modules else name
         base, rank = modules.get(name), len(one.lora_a)
         fits = isinstance(base, nn.Linear) and one.lora_b.shape == (base.out_features, rank)
         if not isinstance(base, nn.Linear) or not fits or one.lora_a.shape != (rank, base.in_features):

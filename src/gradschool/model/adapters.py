@@ -4,7 +4,6 @@ Nothing is switched on a shared network, so that answers with different adapters
 several threads. A tree costs its module objects and the adapter's weights; the base's tensors exist once.
 """
 
-import copy
 import threading
 from collections import OrderedDict
 from dataclasses import replace
@@ -12,28 +11,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from torch import nn
-from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
-from gradschool.model.adapter import WEIGHTS, read_adapter
-from gradschool.model.four_bits import quantization_state
+from gradschool.model.adapter import WEIGHTS, put_layers, read_adapter
+from gradschool.model.copies import shared_copy as shared_copy
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.reader import Reader
+from gradschool.model.seeing import unreadable_images
 
 MAX_CACHED = 4  # adapters that stay in memory after use
 # The path of an adapter folder, and the time of change and size of its weights and of its configuration.
 Version: TypeAlias = tuple[str, tuple[int, int], tuple[int, int]]
-
-
-def shared_copy(network: PreTrainedModel) -> PreTrainedModel:
-    """A copy of a network's modules and config over the same parameters and buffers.
-
-    Its layers can be replaced, and its mode and attention changed, without an effect on the original. `to` would
-    convert the tensors of both: use a real copy for that.
-    """
-    shared: list[object] = [*network.parameters(), *network.buffers()]
-    shared += [state for module in network.modules() if (state := quantization_state(module)) is not None]
-    return copy.deepcopy(network, {id(one): one for one in shared})
 
 
 class AdapterReaders:
@@ -64,10 +52,11 @@ class AdapterReaders:
 
     def _load(self, folder: Path) -> Reader:
         network = shared_copy(self.base.network)
-        for name, layer in read_adapter(network, folder).items():
-            network.set_submodule(name, layer)
+        put_layers(network, read_adapter(network, folder))
         output = network.get_output_embeddings()
         if self.base.head is None or not isinstance(output, nn.Linear):  # an adapter of the output layer
+            if (eyes := self.base.eyes) and eyes.packed_only:
+                raise unreadable_images(f"The adapter in {folder}", "It changes the output layer")
             return replace(self.base, network=network, packs=False, head=None)
         return replace(self.base, network=network, head=replace(self.base.head, layer=output))
 

@@ -25,8 +25,8 @@ NAME = "gradschool"
 MATMUL_SCORES = 1 << 18
 
 
-# Masks by (tokens before, tokens, window), made by the first layer and used by all.
-Masks: TypeAlias = dict[tuple[int, int, int | None], Tensor]
+# Masks by (tokens before, tokens, window, the reach of the tokens), made by the first layer and used by all.
+Masks: TypeAlias = dict[tuple[int, int, int | None, int], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Scoring:
     dropout: float = 0.0
 
 
-Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Scoring, Masks], Tensor]
+Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Scoring, Masks, Tensor | None], Tensor]
 
 
 class Layout(Protocol):
@@ -52,10 +52,14 @@ class Layout(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A packed row: `prefix` tokens, then groups of (number of segments, tokens of each)."""
+    """A packed row: `prefix` tokens, then groups of (number of segments, tokens of each).
+
+    `reach` has one entry for the prefix and for each group if some tokens attend to later ones; see `reach.py`.
+    """
 
     prefix: int
     groups: tuple[tuple[int, int], ...]
+    reach: tuple[Tensor | None, ...] = field(default=(), compare=False, repr=False)
     masks: Masks = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -65,7 +69,7 @@ class Segments:
 
     def windows(self) -> set[int | None]:
         """The sliding windows of the layers that read this row."""
-        return {window for _, _, window in self.masks}
+        return {window for _, _, window, _ in self.masks}
 
     def attend(
         self,
@@ -78,16 +82,17 @@ class Segments:
     ) -> Tensor:
         """(1, H, T, D), (1, K, T, D), (1, K, T, D) -> (1, T, H, D); `function` replaces `attend`."""
         function = function or attend
+        first, *reaches = self.reach or (None,) * (1 + len(self.groups))
         # One split for each tensor: the gradient of each slice would be as large as the row.
         sizes = [self.prefix, *(count * length for count, length in self.groups)]
         prefix, *own = zip(*(states[0].split_with_sizes(sizes, dim=1) for states in (query, key, value)), strict=True)
         (prefix_query, prefix_key, prefix_value), outputs = prefix, []
         if self.prefix:
             states = prefix_query[None], prefix_key[None], prefix_value[None]
-            outputs.append(function(*states, 0, scoring, self.masks))
-        for (count, _), (own_query, own_key, own_value) in zip(self.groups, own, strict=True):
+            outputs.append(function(*states, 0, scoring, self.masks, first))
+        for (count, _), its, (own_query, own_key, own_value) in zip(self.groups, reaches, own, strict=True):
             keys, values = after(prefix_key, own_key, count), after(prefix_value, own_value, count)
-            outputs.append(function(unpacked(own_query, count), keys, values, self.prefix, scoring, self.masks))
+            outputs.append(function(unpacked(own_query, count), keys, values, self.prefix, scoring, self.masks, its))
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 
 
@@ -98,12 +103,13 @@ def attend(
     before: int,
     scoring: Scoring,
     masks: Masks,
+    reach: Tensor | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
-    """Causal attention of L tokens to themselves and to the `before` tokens before them.
+    """Attention of L tokens to themselves and to the `before` tokens before them: causal, or as far as their `reach`.
 
-    (n, H, L, D), (n, K, before + L, D) twice -> (n, H, L, D). `masks` caches masks. `device` is the one whose memory is
-    counted with tensors that have no numbers.
+    (n, H, L, D), (n, K, before + L, D) twice, (n, L) -> (n, H, L, D). `masks` caches masks. `device` is the one whose
+    memory is counted with tensors that have no numbers.
     """
     length, seen, window = query.shape[2], key.shape[2], scoring.window
     in_window = window is None or seen <= window
@@ -111,13 +117,14 @@ def attend(
     def mask() -> Tensor | None:
         if length == 1 and in_window:
             return None
-        made = masks.get((before, length, window))
+        key = (before, length, window, 0 if reach is None else id(reach))  # which its layout keeps
+        made = masks.get(key)
         if made is None:
-            made = masks[before, length, window] = causal_mask(before, length, window, query)
+            made = masks[key] = causal_mask(before, length, window, query, reach)
         return made
 
     if not matmul_is_faster(device or query.device, length * seen) and scoring.softcap is None:
-        causal = not before and in_window
+        causal = not before and in_window and reach is None
         return sdpa_attention(query, key, value, None if causal else mask(), scoring, causal and length > 1)
     return matmul_attention(query, key, value, mask(), scoring)
 
@@ -155,13 +162,16 @@ def matmul_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     return torch.bmm(weights.view(-1, group * length, seen), value.flatten(0, 1)).view(count, heads, length, -1)
 
 
-def causal_mask(before: int, length: int, window: int | None, like: Tensor) -> Tensor:
-    """(L, before + L), to add to scores: 0 at the positions that each of the last L tokens attends to, else -inf."""
+def causal_mask(before: int, length: int, window: int | None, like: Tensor, reach: Tensor | None = None) -> Tensor:
+    """(L, before + L), to add to scores: 0 at the positions that each of the last L tokens attends to, else -inf.
+
+    With the `reach` (n, L) of these tokens: (n, 1, L, before + L).
+    """
     queries = torch.arange(before, before + length, device=like.device)[:, None]
     keys = torch.arange(before + length, device=like.device)
-    hidden = keys > queries
+    hidden = keys > queries if reach is None else keys >= reach[:, None, :, None]
     if window is not None:
-        hidden |= keys <= queries - window
+        hidden = hidden | (keys <= queries - window)
     return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill(hidden, float("-inf"))
 
 

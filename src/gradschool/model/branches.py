@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from gradschool.model.attention import Masks, Scoring, after, attend, unpacked
+from gradschool.model.eyes import Eyes, positions_in, reach_in
 from gradschool.model.kv_cache import grouped
-from gradschool.model.prefix import common_prefix
+from gradschool.model.prefix import prompt_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Branches:
 
     prefix: int
     prompts: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+    reach: tuple[Tensor | None, ...] = field(default=(), compare=False, repr=False)  # of the prefix, and each prompt
     masks: Masks = field(default_factory=dict, compare=False, repr=False)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
@@ -37,12 +39,14 @@ class Branches:
         parts = list(zip(*(states[0].split_with_sizes(sizes, dim=1) for states in (query, key, value)), strict=True))
         prefix_query, prefix_key, prefix_value = parts[0]
         outputs, place = [], 1
+        first, *reaches = self.reach or (None,) * (1 + len(self.prompts))
         if self.prefix:
-            outputs.append(attend(prefix_query[None], prefix_key[None], prefix_value[None], 0, scoring, self.masks))
-        for _, groups in self.prompts:
+            states = prefix_query[None], prefix_key[None], prefix_value[None]
+            outputs.append(attend(*states, 0, scoring, self.masks, first))
+        for (_, groups), reach in zip(self.prompts, reaches, strict=True):
             own_query, own_key, own_value = parts[place]
             keys, values = (torch.cat(pair, dim=1) for pair in ((prefix_key, own_key), (prefix_value, own_value)))
-            outputs.append(attend(own_query[None], keys[None], values[None], self.prefix, scoring, self.masks))
+            outputs.append(attend(own_query[None], keys[None], values[None], self.prefix, scoring, self.masks, reach))
             before = keys.shape[1]
             for (count, _), (its_query, its_key, its_value) in zip(
                 groups, parts[place + 1 : place + 1 + len(groups)], strict=True
@@ -66,15 +70,18 @@ class PackedRow:
     predicted: list[list[list[int]]]
 
 
-def packed(prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[Sequence[int]]]) -> PackedRow:
+def packed(
+    prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[Sequence[int]]], eyes: Eyes | None = None
+) -> PackedRow:
     """Pack prompts with their continuations, each of at least one token; the last token of each need not be read."""
-    prefix = min(common_prefix(prompts), min(map(len, prompts)) - 1)  # a prompt's own end predicts what follows
-    ids, positions = list(prompts[0][:prefix]), list(range(prefix))
+    prefix = prompt_prefix(prompts)  # a prompt's own end predicts what follows
+    ids, positions = list(prompts[0][:prefix]), positions_in(eyes, prompts[0])[:prefix]
     layouts: list[tuple[int, tuple[tuple[int, int], ...]]] = []
     predicted: list[list[list[int]]] = []
     for prompt, its in zip(prompts, continuations, strict=True):
         ids += prompt[prefix:]
-        positions += range(prefix, len(prompt))
+        *own, after = positions_in(eyes, prompt)[prefix:]
+        positions += own
         end = len(ids) - 1
         order = sorted(range(len(its)), key=lambda number: len(its[number]))
         lengths = [len(its[number]) - 1 for number in order]
@@ -83,7 +90,8 @@ def packed(prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[Se
         for number, start, length in zip(order, starts, lengths, strict=False):
             places[number] = [end, *range(start, start + length)]
             ids += its[number][:-1]
-            positions += range(len(prompt), len(prompt) + length)
+            positions += range(after, after + length)
         layouts.append((len(prompt) - prefix, tuple(group for group in grouped(lengths) if group[1])))
         predicted.append([places[number] for number in range(len(its))])
-    return PackedRow(Branches(prefix, tuple(layouts)), ids, positions, predicted)
+    reach = [reach_in(eyes, [prompts[0][:prefix]], 0), *(reach_in(eyes, [prompt], prefix) for prompt in prompts)]
+    return PackedRow(Branches(prefix, tuple(layouts), tuple(reach)), ids, positions, predicted)

@@ -20,6 +20,7 @@ from gradschool.model.rendered import Unfit as Unfit
 from gradschool.model.rendered import check_mask, failures_as_unfit, fold_system, not_a_prefix, varied_length
 from gradschool.model.rendered import no_eyes as no_eyes
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
+from gradschool.model.shown_images import seen, surrounded, with_images
 from gradschool.model.template import Refused
 from gradschool.model.tool_format import ToolFormat, read_format
 from gradschool.model.tool_turns import Tool, as_object, changed, placed, uses_tools
@@ -75,6 +76,7 @@ class Chat:
         self._control = {token.content for token in added.values() if token.special}
         self._control |= {str(token) for token in tokenizer.all_special_tokens}
         self._control |= {eyes.token} if eyes else set()
+        self._place = re.compile(rf"(?<!{OPEN}){re.escape(eyes.token)}(?!{CLOSE})") if eyes else None
         self._control_pattern = _any_of(self._control)
         # Roles of conversations of which the template shows all messages, and whether these are about tools.
         self._shown: set[tuple[tuple[str, bool], ...]] = set()
@@ -193,7 +195,7 @@ class Chat:
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without clean-up of spaces."""
-        ids = without_images(ids, self.eyes.token_id) if self.eyes else ids
+        ids = without_images(ids, self.eyes.place_id) if self.eyes else ids
         with self._lock, failures_as_unfit():
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
@@ -212,6 +214,16 @@ class Chat:
         return self._text(conversation, tools=tools).removesuffix(self._tail)
 
     def _text(self, conversation: Conversation, add_generation_prompt: bool = False, tools: Sequence[Tool] = ()) -> str:
+        """The text of a conversation, with the plain texts that its base writes around images."""
+        text = self._rendered(conversation, add_generation_prompt, tools)
+        images = [image for message in conversation for image in message.images]
+        if not images or not self.eyes or not self._place:
+            return text
+        return surrounded(self.eyes, self._place, text, images)
+
+    def _rendered(
+        self, conversation: Conversation, add_generation_prompt: bool = False, tools: Sequence[Tool] = ()
+    ) -> str:
         marked = tuple(changed(message, self._mark) for message in self._folded(conversation))
         known = [each_text(tool, self._mark, keys=True) for tool in tools] or None
         if not marked:
@@ -238,31 +250,18 @@ class Chat:
 
     def _with_images(self, plain: dict[str, Any], message: Message) -> dict[str, Any]:
         """A message as the template takes it, with its images: as parts of its content, or as tokens in its text."""
-        if not self.eyes:
-            if message.images:
-                raise no_eyes("This base")
-            return plain
-        texts = message.content.split(IMAGE) if message.images else [message.content]
-        if len(texts) != len(message.images) + 1:
-            raise Unfit(
-                f"A message has {len(message.images)} images and {len(texts) - 1} places for them in its text.",
-                "Each image has one.",
-                "give each image its place.",
-            )
-        if not self._in_parts:
-            return plain | {"content": self.eyes.token.join(texts)}
-        parts: list[dict[str, str]] = []
-        for number, text in enumerate(texts):
-            parts += [{"type": "image"}] if number else []
-            parts += [{"type": "text", "text": text}] if text or len(texts) == 1 else []
-        return plain | {"content": parts}
+        if self.eyes:
+            return with_images(self.eyes.token, plain, message, self._in_parts)
+        if message.images:
+            raise no_eyes("This base")
+        return plain
 
     def _takes_parts(self, eyes: "Eyes") -> bool:
         """Whether the template shows contents that are lists of parts, and the image token for those of images."""
         self._in_parts = True
         asked = (Message("user", f"{IMAGE}{PLACEHOLDER}", images=(Image("0" * 64),)),)
         try:
-            text = self._text(asked)
+            text = self._rendered(asked)
         except ModelError:
             return False
         return PLACEHOLDER in text and text.count(eyes.token) == 1
@@ -272,21 +271,7 @@ class Chat:
         images = [image for message in conversation for image in message.images]
         if not images or not self.eyes:
             return ids
-        if ids.count(self.eyes.token_id) != len(images):
-            raise Unfit(
-                "The base's chat template does not show each image once.",
-                f"It shows {ids.count(self.eyes.token_id)} of {len(images)}.",
-                "put images into messages of the user, or use another base_model.",
-            )
-        found = iter(images)
-        try:
-            return [
-                one
-                for token in ids
-                for one in (self.eyes.tokens(next(found)) if token == self.eyes.token_id else (token,))
-            ]
-        except ModelError as error:
-            raise Unfit(*error.args) from error
+        return seen(self.eyes, ids, images)
 
     def _demand_all_shown(self, conversation: Conversation) -> None:
         """Raise Unfit if the template leaves out a message, as some do with messages of tools."""
@@ -295,7 +280,7 @@ class Chat:
         if not roles or kinds in self._shown:
             return
         placeholders = [f"{PLACEHOLDER}{position}X" for position in range(len(roles))]
-        text = self._text(tuple(map(placed, conversation, placeholders)), add_generation_prompt=True)
+        text = self._rendered(tuple(map(placed, conversation, placeholders)), add_generation_prompt=True)
         missing = sorted({role for role, content in zip(roles, placeholders, strict=True) if content not in text})
         if missing:
             raise Unfit(

@@ -46,7 +46,7 @@ def _batches(prompts: Sequence[Tokens], texts: Sequence[Sequence[Tokens]]) -> It
 def _packed(
     reader: Reader, head: Head, prompts: Sequence[Tokens], texts: Sequence[Sequence[Tokens]]
 ) -> list[list[Continuation]]:
-    row, device = packed(prompts, texts), reader.network.device
+    row, device = packed(prompts, texts, reader.eyes), reader.network.device
     hidden = reader.hidden(
         torch.tensor([row.ids], device=device), torch.tensor([row.positions], device=device), row.layout
     )

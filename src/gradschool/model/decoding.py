@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import inf
 
 import torch
 from torch import Tensor
 
 from gradschool.model.constrained import Matcher, forbid
+from gradschool.model.eyes import positions_in, reach_in
 from gradschool.model.kv_cache import DecodeStep, Extend, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.prefix import prompt_prefix
@@ -28,7 +30,8 @@ FREE_FRACTION = 1 / 8  # of the slots, before more rows are added: prefilling pr
 class Row:
     """A prompt with the tokens generated for it so far, at most `max_new_tokens`.
 
-    `matcher` constrains the answer. `forced` counts the last tokens but one that are not in the KV cache yet.
+    `matcher` constrains the answer. `forced` counts the last tokens but one that are not in the KV cache yet. The
+    position of a token is the number of tokens before it, and `shift`: images of some bases take fewer positions.
     """
 
     name: int
@@ -38,6 +41,7 @@ class Row:
     uniforms: Tensor | None = None  # (max_new_tokens,), which decide the sampled tokens
     matcher: Matcher | None = None
     forced: int = 0
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,12 @@ class Batch:
         self.reader, self.head, self.decoding, self.min_new_tokens = reader, head, decoding, min_new_tokens
         self.top = top  # tokens in each likelihood
         self.device, self.stop_ids = reader.network.device, frozenset(stop_ids)
-        self.prefix = len(prefix)
+        self.prefix, self.eyes = len(prefix), reader.eyes
         self.rows: list[Row] = []
         self.cache = KVCache(slots, lengths=torch.zeros(slots, dtype=torch.long, device=self.device))
         if prefix:
-            self._forward(list(prefix), list(range(len(prefix))), PrefillPrefix(self.cache))
+            layout = PrefillPrefix(self.cache, reach=reach_in(self.eyes, [prefix], 0))
+            self._forward(list(prefix), positions_in(self.eyes, prefix)[:-1], layout)
 
     def has_space(self) -> bool:
         """Whether enough slots are free to add rows."""
@@ -129,9 +134,14 @@ class Batch:
         own = [[*row.prompt[self.prefix :], *openings[row.name]] for row in added]
         lengths = [len(ids) for ids in own]
         slots = torch.arange(len(self.rows), len(self.rows) + len(added), device=self.device)
-        layout = Prefill(self.cache, grouped(lengths), slots)
+        groups = grouped(lengths)
+        layout = Prefill(self.cache, groups, slots, reach=self._reach(groups, added, openings))
         ids = [token for part in own for token in part]
-        positions = [self.prefix + position for length in lengths for position in range(length)]
+        positions: list[int] = []
+        for row in added:
+            *its, after = positions_in(self.eyes, [*row.prompt, *openings[row.name]])
+            row.shift = after - len(its)
+            positions += its[self.prefix :]
         self.cache.lengths[slots] = torch.tensor(lengths, device=self.device)
         ends = torch.tensor(lengths, device=self.device).cumsum(0) - 1
         hidden = self._forward(ids, positions, layout)[ends]
@@ -146,8 +156,9 @@ class Batch:
         """Generate one more token for each row, and those that it forces."""
         self._read_forced()
         count, lengths = len(self.rows), self.cache.lengths
-        positions = [len(row.prompt) + len(row.generated) - 1 for row in self.rows]
-        layout = DecodeStep(self.cache, count, max(positions) - self.prefix + 1)
+        ends = [len(row.prompt) + len(row.generated) for row in self.rows]
+        layout = DecodeStep(self.cache, count, max(ends) - self.prefix)
+        positions = [end - 1 + row.shift for end, row in zip(ends, self.rows, strict=True)]
         last = [row.generated[-1] for row in self.rows]
         # Repeatable: until the lengths change, a step writes to the same places of the cache.
         hidden = self.reader.threads.run(partial(self._forward, last, positions, layout))
@@ -163,11 +174,22 @@ class Batch:
         ids = [token for row in rows for token in row.generated[-1 - row.forced : -1]]
         ends = [len(row.prompt) + len(row.generated) - 1 for row in rows]
         lengths = tuple(end - count - self.prefix for end, count in zip(ends, counts, strict=True))
-        positions = [position for end, count in zip(ends, counts, strict=True) for position in range(end - count, end)]
+        positions = [
+            position + row.shift
+            for row, end, count in zip(rows, ends, counts, strict=True)
+            for position in range(end - count, end)
+        ]
         self._forward(ids, positions, Extend(self.cache, slots, lengths, counts))
         self.cache.lengths[torch.tensor(slots)] += torch.tensor(counts, device=self.device)
         for row in rows:
             row.forced = 0
+
+    def _reach(
+        self, groups: Sequence[tuple[int, int]], added: Sequence[Row], openings: Mapping[int, Sequence[int]]
+    ) -> tuple[Tensor | None, ...]:
+        """How far the tokens of each group of added rows attend."""
+        rows = iter([*row.prompt, *openings[row.name]] for row in added)
+        return tuple(reach_in(self.eyes, list(islice(rows, count)), self.prefix) for count, _ in groups)
 
     @torch.inference_mode()
     def _forward(

@@ -130,14 +130,16 @@ def refused(failure: Failure) -> ModelError:
     return ModelError(f"The conversation is {failure.kind}.", failure.reason, "begin a new conversation.")
 
 
-def too_long(tokens: int, context_length: int) -> Answer:
-    """The answer to a question that exceeds the context: a failure."""
+def too_long(tokens: int, context_length: int, of_images: int = 0) -> Answer:
+    """The answer to a question that exceeds the context, of whose tokens some are `of_images`: a failure."""
     reason = f"The question takes {tokens} tokens; the model reads at most {context_length}, the answer included."
+    if of_images:
+        reason += f" Of these tokens, {of_images} are of images: show fewer or smaller ones."
     return Answer("", "error", tokens, failure=Failure("too long for the model", reason))
 
 
-def refuse_too_long(tokens: int, context_length: int) -> None:
+def refuse_too_long(tokens: int, context_length: int, of_images: int = 0) -> None:
     """Raise ModelError if the only question that is asked leaves no room for an answer."""
-    failure = too_long(tokens, context_length).failure
+    failure = too_long(tokens, context_length, of_images).failure
     if tokens >= context_length and failure:
         raise refused(failure)

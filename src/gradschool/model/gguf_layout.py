@@ -14,6 +14,9 @@ ARCHITECTURES = {
     "gemma2": gguf.MODEL_ARCH.GEMMA2,
     "gemma3_text": gguf.MODEL_ARCH.GEMMA3,
     "phi3": gguf.MODEL_ARCH.PHI3,
+    "qwen2_vl_text": gguf.MODEL_ARCH.QWEN2VL,
+    "qwen2_5_vl_text": gguf.MODEL_ARCH.QWEN2VL,
+    "qwen3_vl_text": gguf.MODEL_ARCH.QWEN3VL,
 }
 GEMMAS = ("gemma", "gemma2", "gemma3_text")
 

@@ -4,7 +4,7 @@ The number says which image it is of, and which of its tokens. Rows with images 
 packing, common prefixes, the KV cache and batches need nothing more, and two rows share tokens of an image if it is the
 same image. Only the embedding layer looks at these numbers (`seeing.SeeingEmbedding`).
 
-    bit 62: an image token    bits 12-61: the image, by its SHA-256    bits 0-11: its place in the image
+    bit 62: an image token    bits 14-61: the image, by its SHA-256    bits 0-13: its place in the image
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from gradschool.records import Image
 
 FIRST = 1 << 62
-PLACES = 1 << 12  # image tokens of an image
-NO_EYES = "name a base that reads images: pocket-eyes (built in), or a SmolVLM, Idefics3, LLaVA or InternVL"
+PLACES = 1 << 14  # image tokens of an image
+NO_EYES = (
+    "name a base that reads images: pocket-eyes (built in), or a SmolVLM, Idefics3, LLaVA, InternVL, Qwen-VL or Gemma 3"
+)
 KEY_DIGITS = 12  # hexadecimal ones of the SHA-256, 48 bits: among a million images, two have one key with p = .002
 
 
@@ -24,7 +26,7 @@ def key_of(image: Image) -> int:
 
 def image_token(image: Image, place: int) -> int:
     """The token id of one of the tokens of an image."""
-    return FIRST | key_of(image) << 12 | place
+    return FIRST | key_of(image) * PLACES | place
 
 
 def is_image_token(token: int) -> bool:
@@ -35,3 +37,8 @@ def is_image_token(token: int) -> bool:
 def without_images(ids: Sequence[int], placeholder: int) -> list[int]:
     """Token ids with those of images as the placeholder of the tokenizer."""
     return [placeholder if is_image_token(token) else token for token in ids]
+
+
+def has_images(ids: Sequence[int]) -> bool:
+    """Whether a row has image tokens."""
+    return max(ids, default=0) >= FIRST

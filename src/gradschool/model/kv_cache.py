@@ -55,11 +55,13 @@ class PrefillPrefix:
 
     cache: KVCache
     function: Attend = attend
+    reach: Tensor | None = None
+    masks: Masks = field(default_factory=dict)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
         """(1, H, P, D), (1, K, P, D) twice -> (1, P, H, D)."""
         self.cache.prefix[layer] = (key[0].contiguous(), value[0].contiguous())
-        return self.function(query, key, value, 0, scoring, {}).transpose(1, 2)
+        return self.function(query, key, value, 0, scoring, self.masks, self.reach).transpose(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ class Prefill:
     slots: Tensor  # (n,), in the order of the prompts
     masks: Masks = field(default_factory=dict)
     function: Attend = attend
+    reach: tuple[Tensor | None, ...] = ()  # of each group, if some tokens attend to later ones
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
         """(1, H, T, D), (1, K, T, D) twice -> (1, T, H, D)."""
         keys, values = self.cache.slots_of(layer, self.groups[-1][1] + 1, key)
         prefix = self.cache.prefix.get(layer)
         outputs, place, row = [], 0, 0
-        for count, length in self.groups:
+        for (count, length), reach in zip(self.groups, self.reach or (None,) * len(self.groups), strict=True):
             parts = []
             for states in (query, key, value):
                 own = states[0, :, place : place + count * length]
@@ -91,7 +94,7 @@ class Prefill:
                     for before, own in zip(prefix, (own_key, own_value), strict=True)
                 )
             before = own_key.shape[2] - length
-            outputs.append(self.function(own_query, own_key, own_value, before, scoring, self.masks))
+            outputs.append(self.function(own_query, own_key, own_value, before, scoring, self.masks, reach))
             place, row = place + count * length, row + count
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 
@@ -174,7 +177,7 @@ class Extend:
                 row = slots[slot, :, :end]
                 read.append((row if before is None else torch.cat([before, row], dim=1))[None])
             before_own = read[0].shape[2] - (end - length)
-            outputs.append(self.function(query[:, :, own], read[0], read[1], before_own, scoring, self.masks))
+            outputs.append(self.function(query[:, :, own], read[0], read[1], before_own, scoring, self.masks, None))
             place = own.stop
         return torch.cat(outputs, dim=2).transpose(1, 2)
 

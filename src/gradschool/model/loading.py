@@ -23,9 +23,10 @@ from gradschool.model.foreign import check_tokenizer, refuse_config, refuse_spec
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
+from gradschool.model.image_tokens import NO_EYES
 from gradschool.model.kinds import no_config
 from gradschool.model.loaded import demand_numbers, left_out, refuse_head, refuse_report
-from gradschool.model.seeing import FAMILIES, eyes_of, give_eyes, language_part, sees
+from gradschool.model.seeing import FAMILIES, eyes_of, give_eyes, language_part, sees, why_blind
 from gradschool.model.weights import check_weights, refuse_packed, refuse_pointers
 from gradschool.panics import panics_as_errors
 
@@ -317,7 +318,10 @@ def _not_loaded(folder: Path, error: Exception) -> ModelError:
             "small too), or install what the loader names.",
         )
     if "Unrecognized configuration class" in str(error):
-        why = f"No network of the type {config.get('model_type')!r} continues a text, which is how a base answers."
+        kind = str(config.get("model_type"))
+        why = f"No network of the type {kind!r} continues a text, which is how a base answers."
+        if "vision_config" in config:
+            return ModelError(what, f"{why} {why_blind(kind, True, 'It')}", f"{NO_EYES}.")
         return ModelError(what, why, "name a language model such as llama, qwen3, gemma3 or mistral.")
     return _unusable(what, error)
 

@@ -18,6 +18,7 @@ from gradschool.model.continuations import continuations
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_too_long, too_long
 from gradschool.model.gguf_cache import again, demand_unchanged, source_of
+from gradschool.model.image_tokens import is_image_token
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, training_dtype
@@ -25,10 +26,20 @@ from gradschool.model.memory import rows_at_once
 from gradschool.model.onednn import bound_caches
 from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
-from gradschool.model.seeing import eyes_in
+from gradschool.model.seeing import eyes_in, unreadable_images
 from gradschool.model.signals import signals_of
 from gradschool.model.threads import choose_threads, threads_for
-from gradschool.records import Answer, BaseIdentity, Constraint, Conversation, Decoding, Example, Failure, NumberFormat
+from gradschool.records import (
+    Answer,
+    BaseIdentity,
+    Constraint,
+    Conversation,
+    Decoding,
+    Example,
+    Failure,
+    Image,
+    NumberFormat,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -92,6 +103,8 @@ class LocalEngine:
         self.eyes = eyes_in(self.network)
         with unusable_values(folder):
             self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
+            if self.eyes and self.eyes.packed_only and not self.readers.base.packs:
+                raise unreadable_images(f"The base in {folder}", "Its network does not read packed rows exactly")
             self.chat = Chat(self.tokenizer, template, self.eyes)
             ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
             self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
@@ -184,7 +197,7 @@ class LocalEngine:
             if len(ids) < self.context_length:
                 prompts[position] = ids
             else:
-                yield position, too_long(len(ids), self.context_length)
+                yield position, too_long(len(ids), self.context_length, sum(map(is_image_token, ids)))
 
         if decoding.constraint and decoding.compares:
             places, asked = list(prompts), [conversations[position] for position in prompts]
@@ -203,7 +216,7 @@ class LocalEngine:
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
         reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
-        refuse_too_long(len(prompt), self.context_length)
+        refuse_too_long(len(prompt), self.context_length, sum(map(is_image_token, prompt)))
         if decoding.compares:
             yield from (answer.text for _, answer in self.answer([conversation], decoding, adapter))
             return
@@ -320,17 +333,22 @@ def local_engine(engine: Engine) -> LocalEngine | None:
     return engine if isinstance(engine, LocalEngine) else None
 
 
-def features_of(engine: Engine) -> Callable[[Example], list[float]] | None:
-    """What a base sees of the images of an example, as the mean over them of one vector each; None without eyes."""
+def pictures_of(engine: Engine) -> Callable[[Sequence[Image]], list[float]] | None:
+    """What a base sees of images, as the mean over them of one vector each; None without eyes."""
     if not isinstance(engine, LocalEngine) or not (eyes := engine.eyes):
         return None
 
-    def seen(example: Example) -> list[float]:
-        vectors = [eyes.pooled(image) for image in example.images]
-        found: list[float] = torch.stack(vectors).mean(0).tolist()
+    def seen(images: Sequence[Image]) -> list[float]:
+        found: list[float] = torch.stack([eyes.pooled(image) for image in images]).mean(0).tolist()
         return found
 
     return seen
+
+
+def features_of(engine: Engine) -> Callable[[Example], list[float]] | None:
+    """What a base sees of the images of an example; None without eyes."""
+    seen = pictures_of(engine)
+    return (lambda example: seen(example.images)) if seen else None
 
 
 def demand_local(engine: Engine, use: str, fix: str) -> LocalEngine:

@@ -29,12 +29,13 @@ HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What a base is used for: rows of at most `longest` tokens, of which all rows share the first `shared`, answers of
-    at most `new_tokens` tokens, and the rank of LoRA layers."""
+    at most `new_tokens` tokens, and the rank of LoRA layers; see [tune] vision_blocks."""
 
     longest: int
     shared: int = 0
     new_tokens: int = Decoding().max_new_tokens
     rank: int = Tune().rank
+    vision_blocks: int | None = None
 
     @property
     def own(self) -> int:
@@ -88,9 +89,14 @@ def vision_parameters(config: PreTrainedConfig) -> int:
     """The number of parameters of the vision tower and the projector; 0 for a base that reads no images."""
     if not sees(config):
         return 0
-    whole = _built(copy.deepcopy(config), torch.bfloat16, AutoModelForImageTextToText)
+    whole = whole_without_weights(config, torch.bfloat16)
     text = sum(parameter.numel() for parameter in language_part(whole).parameters())
     return sum(parameter.numel() for parameter in whole.parameters()) - text
+
+
+def whole_without_weights(config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """A base that reads images on torch's meta device, with its vision tower."""
+    return _built(copy.deepcopy(config), dtype, AutoModelForImageTextToText)
 
 
 def seeing_bytes(config: PreTrainedConfig, size: int) -> int:

@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable, Sequence
 
+from gradschool.model.reach import between_images
+
 
 def common_prefix(sequences: Sequence[Sequence[Hashable]]) -> int:
     """The length of the longest prefix that all sequences have in common.
@@ -17,4 +19,4 @@ def common_prefix(sequences: Sequence[Sequence[Hashable]]) -> int:
 
 def prompt_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """The length of the common prefix of prompts without the last token of any, which each prompt computes itself."""
-    return min(common_prefix(prompts), min(map(len, prompts)) - 1)
+    return between_images(prompts, min(common_prefix(prompts), min(map(len, prompts)) - 1))

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.model.attention import Layout, Segments, install, uninstall
+from gradschool.model.eyes import Eyes, positions_in, reach_in
+from gradschool.model.seeing import SeeingEmbedding, eyes_in
 from gradschool.model.threads import Threads
 
 # The allowed relative difference of logits. It is tens of percent if tokens attend to another segment; bfloat16 rounds
@@ -75,13 +77,21 @@ class Reader:
     head: Head | None
     threads: Threads = field(default_factory=Threads)  # for decode steps
 
+    @property
+    def eyes(self) -> Eyes | None:
+        """The eyes of the network; None if it reads no images."""
+        return eyes_in(self.network)
+
     def hidden(self, token_ids: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """The last hidden states of a packed row: (1, T), (1, T) -> (T, W)."""
         # transformers uses a mask of four dimensions as it is; the layout replaces it.
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=token_ids.device)
-        output = self.network.get_decoder()(
-            input_ids=token_ids, position_ids=positions, attention_mask=mask, use_cache=False, layout=layout
-        )
+        layer = self.network.get_input_embeddings()
+        if isinstance(layer, SeeingEmbedding):
+            inputs = layer.inputs(token_ids, positions)
+        else:
+            inputs = {"input_ids": token_ids, "position_ids": positions}
+        output = self.network.get_decoder()(**inputs, attention_mask=mask, use_cache=False, layout=layout)
         hidden: Tensor = output.last_hidden_state[0]
         return hidden
 
@@ -94,6 +104,17 @@ def logits_at(network: PreTrainedModel, columns: Tensor, **inputs: Tensor) -> Te
     keep = {"logits_to_keep": columns} if "logits_to_keep" in inspect.signature(network.forward).parameters else {}
     logits: Tensor = network(**inputs, use_cache=False, **keep).logits
     return logits if keep else logits[:, columns]
+
+
+@torch.inference_mode()
+def next_logits(reader: Reader, prompt: Sequence[int]) -> Tensor:
+    """The logits (V,) after a prompt: by the network's own forward pass, or packed if only that reads its images."""
+    ids = torch.tensor([list(prompt)], device=reader.network.device)
+    if reader.head is not None and (eyes := reader.eyes) and eyes.packed_only:
+        positions = torch.tensor([positions_in(eyes, prompt)[:-1]], device=ids.device)
+        layout = Segments(0, ((1, len(prompt)),), (None, reach_in(eyes, [prompt], 0)))
+        return reader.head.logits(reader.hidden(ids, positions, layout)[-1])
+    return logits_at(reader.network, torch.tensor([len(prompt) - 1], device=ids.device), input_ids=ids)[0, 0]
 
 
 @torch.no_grad()

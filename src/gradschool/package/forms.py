@@ -46,6 +46,7 @@ class Shipped:
     nearest: int = 0  # examples chosen for each question, which a file cannot do
     passages: int = 0
     rank: int = 0
+    sees: bool = False  # the base reads images
     alone: FormResult | None = None  # without what the file cannot contain
 
 

@@ -4,11 +4,13 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from gradschool.data.instructions import instructions_of
 from gradschool.evaluate import evaluate
 from gradschool.job import Job
 from gradschool.model.engine import Engine
+from gradschool.model.local import pictures_of
 from gradschool.records import Example, Message, Note, Work
 from gradschool.rungs.choice import choose
 from gradschool.rungs.instructing import searched_instructions
@@ -29,7 +31,7 @@ def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     written = yield from searched_instructions(best, inputs, NAME)
     own = yield from own_right_answers(best, inputs)
-    variants = list(prompt_variants(best.recipe, inputs, own, written))
+    variants = list(prompt_variants(best.recipe, inputs, own, written, sees=pictures_of(best.engine) is not None))
     recipes = yield from in_better_form(best, variants, inputs, NAME)
     chosen = yield from choose(best, recipes, inputs, NAME)
     return made(chosen.recipe, chosen.rows, began, chosen.tried)
@@ -76,11 +78,17 @@ def own_right_answers(best: Specialist, inputs: RungInputs) -> Work[list[Example
 
 
 def prompt_variants(
-    recipe: Recipe, inputs: RungInputs, own: Sequence[Example] = (), written: Sequence[str] = ()
+    recipe: Recipe,
+    inputs: RungInputs,
+    own: Sequence[Example] = (),
+    written: Sequence[str] = (),
+    *,
+    sees: bool = False,
 ) -> Iterator[Recipe]:
     """All prompts to try, simplest first.
 
-    `own` are train examples with right answers of the base, `written` rewritten instructions, the best first.
+    `own` are train examples with right answers of the base, `written` rewritten instructions, the best first. `sees`:
+    the base reads images.
     """
     pool, without_examples = short_enough(inputs.train), instruction_variants(recipe, inputs.run.job)
     full = without_examples[0]
@@ -94,18 +102,20 @@ def prompt_variants(
         for number in range(FIXED_SETS):
             yield replace(full, shots=shots, examples=tuple(varied(pool, shots, seed=number)))
         if inputs.settings.prompt.nearest:
-            yield nearest_to(full, shots, pool)
+            yield nearest_to(full, shots, pool, sees)
         if len(own) >= shots:
             yield replace(full, shots=shots, examples=tuple(varied(own, shots, seed=0)), own_answers=True)
         for best in rewritten[:1]:
             yield replace(best, shots=shots, examples=tuple(varied(pool, shots, seed=0)))
             if inputs.settings.prompt.nearest:
-                yield nearest_to(best, shots, pool)
+                yield nearest_to(best, shots, pool, sees)
 
 
-def nearest_to(recipe: Recipe, shots: int, pool: Sequence[Example]) -> Recipe:
-    """The recipe with the examples of a pool that are nearest to each question."""
-    return replace(recipe, shots=shots, nearest=True, ranking="bm25", examples=tuple(pool[:MAX_POOL]))
+def nearest_to(recipe: Recipe, shots: int, pool: Sequence[Example], sees: bool = False) -> Recipe:
+    """The recipe with the examples of a pool that are nearest to each question: of images, to what is seen in them."""
+    some = tuple(pool[:MAX_POOL])
+    ranking: Literal["bm25", "pictures"] = "pictures" if sees and all(one.images for one in some) else "bm25"
+    return replace(recipe, shots=shots, nearest=True, ranking=ranking, examples=some)
 
 
 def short_enough(examples: Sequence[Example]) -> list[Example]:

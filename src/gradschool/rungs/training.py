@@ -229,14 +229,16 @@ def train_job(
 
 def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> MemoryPlan:
     """How a training fits into the free memory of this machine."""
-    network = engine.network
-    loaded = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    network, eyes = engine.network, engine.eyes
+    whole = eyes.whole if eyes else network
+    loaded = sum(parameter.numel() * parameter.element_size() for parameter in whole.parameters())
     dtype = network.dtype
     if tune.method == "lora" and engine.training_dtype != dtype:
         dtype, loaded = engine.training_dtype, 0  # it works on a copy
     method: Method = "4-bit lora" if in_four_bits(network) else tune.method
     device, packs = Device(network.device.type, dtype, free_bytes(network.device)), engine.reader().packs
-    needed = TrainingMemory(network.config, method, tune.rank, device, packs=packs)
+    blocks = tune.vision_blocks
+    needed = TrainingMemory(whole.config, method, tune.rank, device, packs=packs, vision_blocks=blocks)
     longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
     largest = shared + plan.rows_per_step * (longest - shared)
     passes_of = partial(passes_of_rows, train, plan, packs=packs)

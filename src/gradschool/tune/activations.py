@@ -115,7 +115,9 @@ class _OnDevice:
         """(1, H, T, D), (1, K, T, D) twice -> (1, T, H, D)."""
         return self.segments.attend(query, key, value, scoring, layer, self._attend)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scoring, masks: Any) -> Tensor:
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scoring, masks: Any, reach: Any
+    ) -> Tensor:
         length, seen = query.shape[2], key.shape[2]
         if scoring.softcap is not None or matmul_is_faster(self.device, length * seen):
             return matmul_attention(query, key, value, causal_mask(before, length, scoring.window, query), scoring)

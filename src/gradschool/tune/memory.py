@@ -13,8 +13,10 @@ from gradschool.environment import gigabytes
 from gradschool.errors import ResourceError
 from gradschool.model.attention import Segments
 from gradschool.model.four_bits import packable
-from gradschool.model.memory import MATMUL_BUFFERS, Device, seeing_bytes, without_weights
+from gradschool.model.memory import MATMUL_BUFFERS, Device, seeing_bytes, whole_without_weights, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
+from gradschool.model.seeing import sees
+from gradschool.model.sight import adapted_layers, patches_of_token
 from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.passes import Pass
 from gradschool.tune.rows import MAX_TOKENS
@@ -39,7 +41,7 @@ class TrainingMemory:
 
     `base` are the weights, `trained` the trained numbers with gradients and optimizer state. `packs` says whether the
     base reads packed rows; if not, the logits of a whole micro-batch exist at once. `count` counts activations of this
-    base: a cached `activation_bytes` can be shared by several methods.
+    base: a cached `activation_bytes` can be shared by several methods. See [tune] vision_blocks.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TrainingMemory:
         *,
         packs: bool = True,
         count: CountActivations | None = None,
+        vision_blocks: int | None = None,
     ) -> None:
         network, storage = without_weights(config, device.dtype), device.dtype.itemsize
         weights = sum(parameter.numel() for parameter in network.parameters())
@@ -66,6 +69,12 @@ class TrainingMemory:
             unpacked = [layer.weight.numel() * storage for layer in packable(network)] or unpacked
             self.base -= int(sum(unpacked) * (1 - FOUR_BIT_BYTES / storage))
         self.base += seeing_bytes(config, storage)
+        self._seen = 0  # bytes that are saved for each token, if all are of images
+        if vision_blocks is not None and sees(config):
+            whole = whole_without_weights(config, device.dtype)
+            sizes = [layer.in_features + layer.out_features for layer in adapted_layers(whole, vision_blocks)]
+            trained += rank * sum(sizes)
+            self._seen = round(2 * sum(sizes) * patches_of_token(config) * storage)
         self._unpacked, self._unpacked_by_layer = max(unpacked), sum(w for w in unpacked if w < MAPPED) // self._depth
         self.trained = trained * TRAINED_BYTES
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
@@ -86,13 +95,14 @@ class TrainingMemory:
         With `checkpointing`, layers save their input and are computed again.
         """
         counted, freed = self._activations_of(one.segments), 0
+        seen = self._seen * one.tokens
         if self.device.kind == "cpu":
             freed = sum(size for size in counted.freed if size < MAPPED) + self._unpacked_by_layer
         if checkpointing:  # nothing that is saved later fills the gaps of the layer that is computed again
             inputs = (self._depth + 1) * one.tokens * self._width * self._dtype.itemsize  # the last states included
-            return counted.outside + inputs + counted.layer + freed
+            return seen + counted.outside + inputs + counted.layer + freed
         gaps = GAPS if self._dtype.itemsize > 2 else GAPS_IN_16_BITS
-        return counted.outside + self._depth * (counted.layer + int(gaps * freed))
+        return seen + counted.outside + self._depth * (counted.layer + int(gaps * freed))
 
     def _temporary(self, one: Pass) -> int:
         """Bytes that exist for a moment: a chunk of logits, or a layer's gradients, and an unpacked layer."""

@@ -8,15 +8,17 @@ Shapes: B rows, T tokens (packed: of all rows; padded: of the longest one), K tr
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor
 
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
+from gradschool.model.eyes import Eyes, positions_in, reach_in
 from gradschool.model.prefix import common_prefix
+from gradschool.model.reach import between_images
 
 MAX_TOKENS = 8_192  # of a micro-batch: more is not faster
 
@@ -41,11 +43,11 @@ class Padded:
     trained: Tensor  # (B, T) bool
 
 
-def pack(rows: Sequence[Rendered], device: torch.device) -> Packed:
-    """Pack rows after their common prefix, sorted by length."""
+def pack(rows: Sequence[Rendered], device: torch.device, eyes: Eyes | None = None) -> Packed:
+    """Pack rows after their common prefix, sorted by length; `eyes` are those of the network, if it has some."""
     prefix = shared_prefix(rows)
     ordered = sorted(rows, key=lambda row: len(row.token_ids))
-    token_ids, positions = list(ordered[0].token_ids[:prefix]), list(range(prefix))
+    token_ids, positions = list(ordered[0].token_ids[:prefix]), positions_in(eyes, ordered[0].token_ids)[:prefix]
     predicting, targets = [], []
     for row in ordered:
         start = len(token_ids) - prefix  # add to a position in the row for its index in the packed row
@@ -54,11 +56,15 @@ def pack(rows: Sequence[Rendered], device: torch.device) -> Packed:
                 predicting.append(start + position - 1 if position > prefix else prefix - 1)
                 targets.append(row.token_ids[position])
         token_ids += row.token_ids[prefix:]
-        positions += range(prefix, len(row.token_ids))
+        positions += positions_in(eyes, row.token_ids)[prefix:-1]
     ids, at, predictors, predicted = (
         torch.tensor(numbers, device=device) for numbers in (token_ids, positions, predicting, targets)
     )
-    return Packed(ids[None], at[None], layout_of(rows, prefix), predictors, predicted)
+    layout = layout_of(rows, prefix)
+    each = iter([row.token_ids for row in ordered])
+    groups = (reach_in(eyes, list(islice(each, count)), prefix) for count, _ in layout.groups)
+    reach = (reach_in(eyes, [ordered[0].token_ids[:prefix]], 0), *groups)
+    return Packed(ids[None], at[None], replace(layout, reach=reach), predictors, predicted)
 
 
 def layout_of(rows: Sequence[Rendered], prefix: int) -> Segments:
@@ -71,7 +77,8 @@ def shared_prefix(rows: Sequence[Rendered]) -> int:
     """The length of the common prefix of all rows, up to the first trained token of any; 0 for a single row."""
     if len(rows) < 2:
         return 0
-    return min(common_prefix([row.token_ids for row in rows]), *(row.loss_mask.index(True) for row in rows))
+    ids = [row.token_ids for row in rows]
+    return between_images(ids, min(common_prefix(ids), *(row.loss_mask.index(True) for row in rows)))
 
 
 def pad(rows: Sequence[Rendered], pad_id: int, device: torch.device) -> Padded:

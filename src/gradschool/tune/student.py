@@ -12,6 +12,8 @@ from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, trained_parameters
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.seeing import eyes_in
+from gradschool.model.sight import attach_to_sight
 from gradschool.settings import Tune
 from gradschool.tune.loop import Training
 
@@ -32,7 +34,10 @@ def student_of(engine: LocalEngine, tune: Tune) -> Student:
     if dtype != engine.network.dtype:
         teacher = reader_of(nn.Module.to(copy.deepcopy(engine.network), dtype))
     network = shared_copy(teacher.network)
-    attach(network, tune.rank, tune.alpha or 2 * tune.rank, tune.seed)
+    alpha = tune.alpha or 2 * tune.rank
+    attach(network, tune.rank, alpha, tune.seed)
+    if tune.vision_blocks is not None and eyes_in(network):
+        attach_to_sight(network, tune.vision_blocks, tune.rank, alpha, tune.seed)
     return Student(network, teacher)
 
 

@@ -65,7 +65,7 @@ class Answers(Objective):
 def summed_loss(reader: Reader, rows: Sequence[Rendered], pad_id: int) -> Tensor:
     """The loss summed over the answer tokens of some rows, in nats."""
     if reader.packs and reader.head is not None:
-        return packed_loss(reader, reader.head, pack(rows, reader.network.device))
+        return packed_loss(reader, reader.head, pack(rows, reader.network.device, reader.eyes))
     return padded_loss(reader.network, pad(rows, pad_id, reader.network.device))
 
 
