@@ -10,6 +10,7 @@ from gradschool.audit.audit import audit
 from gradschool.audit.safety import further_requests
 from gradschool.audit.subject import Subject, ask, question
 from gradschool.data.check import check
+from gradschool.data.decided import job_examples
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DamagedError, GradschoolError, UsageError
@@ -180,7 +181,7 @@ def _train_of_run(record: Path) -> Work[Sequence[Example]]:
     run = Run.open(record.parent)
     split = run.saved(SPLIT)
     try:
-        examples = check(read_examples(run.job.examples, run.job.settings.data, root=run.job.folder)).examples
+        examples = check(job_examples(run.job)).examples
     except GradschoolError as error:
         yield Note(f"The examples of its job cannot be read, so memorization is not measured: {error.what}", "warning")
         return ()

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from gradschool.data.check import check
-from gradschool.data.read import read_examples
+from gradschool.data.decided import job_examples
 from gradschool.errors import DataError, ModelError, ResourceError
 from gradschool.evaluate import measure_of
 from gradschool.events import passed_on
@@ -86,7 +86,7 @@ def _compare(run: Run, ladder: Sequence[Rung]) -> Work[tuple[ComparedBase, ...]]
 
 def _divide(run: Run, surveyed: Sequence[Surveyed]) -> Work[None]:
     """Split the examples that all bases can read, once for all bases and for the climb."""
-    examples = check(read_examples(run.job.examples, run.job.settings.data, root=run.job.folder)).examples
+    examples = check(job_examples(run.job)).examples
     unread = run.save(UNREAD, tuple(sorted({id_ for one in surveyed for id_ in one.unread})))
     if unread:
         yield Note(f"bases: {len(unread)} of {len(examples)} examples are left out: not every base reads them.")

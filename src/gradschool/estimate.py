@@ -17,8 +17,8 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 )
 from transformers import AutoConfig, PreTrainedConfig
 
+from gradschool.data.decided import job_examples
 from gradschool.data.instructions import instructions_of
-from gradschool.data.read import read_examples
 from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
 from gradschool.hub_pages import page_of
@@ -250,7 +250,7 @@ def _from_hub(base: str, revision: str | None) -> Path:
 def workload_of(job: Job) -> Workload:
     """The longest example of a job with instructions, and the longest answer, in tokens guessed from characters."""
     settings = job.settings
-    examples = read_examples(job.examples, settings.data, root=job.folder).examples
+    examples = job_examples(job).examples
     rows = [sum(len(message.content) for message in example.messages) for example in examples]
     shared = _tokens(len(instructions_of(job)))
     longest = shared + _tokens(max(rows, default=0)) + TEMPLATE_TOKENS

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from gradschool.against_base import fit_to_base
 from gradschool.data.check import check
+from gradschool.data.decided import job_examples
 from gradschool.data.instructions import instructions_of
-from gradschool.data.read import read_examples
 from gradschool.environment import gigabytes
 from gradschool.errors import GradschoolError, ModelError, ResourceError
 from gradschool.events import passed_on
@@ -47,7 +47,7 @@ def survey(job: Job, ladder: Sequence[Rung]) -> Work[tuple[Surveyed, ...]]:
     Raises the error of the first one if none can be used, and errors that a base does not cause: about the data, a
     server that does not answer, or a host that the user has not allowed.
     """
-    examples = check(read_examples(job.examples, job.settings.data, root=job.folder)).examples
+    examples = check(job_examples(job)).examples
     found, errors = list[Surveyed](), list[GradschoolError]()
     for number, base in enumerate(job.settings.bases):
         yield Progress("bases: opening each", number, len(job.settings.bases), "bases")

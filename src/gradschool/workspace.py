@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.audit.safety import further_requests
 from gradschool.data.check import Checked, check
+from gradschool.data.decided import job_examples
 from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import MIN_LANGUAGE, hardly_spoken, languages
@@ -14,7 +15,7 @@ from gradschool.data.ledger import expected_use, folder_of, tested_before, warni
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import Looks
-from gradschool.data.read import Reading, read_examples
+from gradschool.data.reading import Reading
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
@@ -161,7 +162,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
 
 def _read(job: Job) -> Work[tuple[Reading, Checked, Measure]]:
     """Read and check the examples, and find the metrics, which see the usable ones."""
-    reading = read_examples(job.examples, job.settings.data, root=job.folder)
+    reading = job_examples(job)
     checked = check(reading)
     with carried(checked.issues):
         measure = Measure(*find_metrics(job.settings.goal, job.folder, checked.examples))

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from gradschool.data.review_rows import ReviewRow
 from gradschool.errors import UsageError
 from gradschool.prepare.options import private_modes
 from gradschool.prepare.people import People, name_words
 from gradschool.prepare.placeholders import made_up
 from gradschool.prepare.pseudonyms import Pseudonyms
-from gradschool.prepare.review import ReviewRow, ValueDecision
+from gradschool.prepare.review import ValueDecision
 from gradschool.prepare.saved_names import SavedNames
 
 PEOPLE = [

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from gradschool.data.review_rows import ReviewRow
 from gradschool.errors import DataError
-from gradschool.prepare.review import ReviewRow, read_decisions
+from gradschool.prepare.review import read_decisions
 from gradschool.records import Message
 
 TURNS = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "There."}]

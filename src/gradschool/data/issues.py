@@ -44,6 +44,7 @@ Kind = Literal[
     "layout",  # of a table or of several files
     "language",  # that the base hardly speaks
     "few texts of others",
+    "decided",  # in review.jsonl
 ]
 
 

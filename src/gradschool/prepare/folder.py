@@ -26,7 +26,7 @@ from gradschool.files import disk_errors, new_path, sha256, write_text
 from gradschool.preparation import PREPARED, Preparation
 from gradschool.prepare.saved_names import SavedNames
 
-EXAMPLES, REVIEW, REPORT, JOB_FILE = "examples.jsonl", "review.jsonl", "report.md", "job.toml"
+EXAMPLES, REPORT, JOB_FILE = "examples.jsonl", "report.md", "job.toml"
 OTHERS, PAIRS = "others.jsonl", "pairs.jsonl"
 GUIDELINES, DOCUMENTS, PRIVATE = "guidelines.md", "documents", "private"
 MAP = f"{PRIVATE}/pseudonyms.json"

@@ -9,10 +9,11 @@ from typing import Any
 
 from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
+from gradschool.data.review_rows import REVIEW
 from gradschool.json_text import parse_any_json
 from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
-from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines
+from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, JobFolder, Lines
 from gradschool.prepare.job_file import AnswerStats
 from gradschool.prepare.others import OtherTexts, texts_in
 from gradschool.prepare.preferred import Pairs

@@ -5,12 +5,13 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.data.review_rows import REVIEW
 from gradschool.durable import make_folder, temporary_folder
 from gradschool.files import disk_errors
 from gradschool.prepare.analysis import analyze
 from gradschool.prepare.draft import Spool
 from gradschool.prepare.finish import write_job
-from gradschool.prepare.folder import REVIEW, JobFolder
+from gradschool.prepare.folder import JobFolder
 from gradschool.prepare.gather import gather, nothing_usable
 from gradschool.prepare.guidelines import Guideline, read_guidelines
 from gradschool.prepare.ingest import Ingest

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gradschool.data.check import check
-from gradschool.data.read import read_examples
+from gradschool.data.decided import job_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.evaluate import measure_of
@@ -127,7 +127,7 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
         return {example.id: example for example in in_package(packaged, facts.run.specialist)}
     if not own:
         raise DataError("This run was not begun here, so that the files of the job that it names are not read.")
-    examples = check(read_examples(job.examples, job.settings.data, root=job.folder)).examples
+    examples = check(job_examples(job)).examples
     split = facts.split
     if split is None:
         raise DataError("This run has no split yet.")
