@@ -14,7 +14,7 @@ from bench.usage import documented
 BUILT_IN = (
     *("examples", "choices", "verdict", "support_floors", "parity", "same_file", "rehearsal", "serve_load", "rounding"),
     *("mailbox_scale", "prepare_scale", "quote_removal", "kills", "audit_gates", "lower_rungs"),
-    *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
+    *("train_speed", "answer_speed", "growth", "memory", "neighbour", "studio"),
 )
 ON_DATA = (
     *(

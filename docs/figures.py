@@ -14,6 +14,7 @@ import climb_table
 import image_climbs_table
 import retrievers_table
 import rungs_table
+import studio_table
 from markdown_table import table
 from tree import ROOT
 
@@ -27,6 +28,7 @@ DOCS = (
     "audit.md",
     "decisions.md",
     "images.md",
+    "studio.md",
 )
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
@@ -361,6 +363,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "quality": of("same_quality", quality),
     "kills": of("kills", kills),
     "neighbour": of("neighbour", neighbour),
+    "studio": of("studio", studio_table.studio),
     "false_passes": of("verdict", false_passes),
     "power": of("verdict", power),
     "cheats": of("verdict", trivial_answers),

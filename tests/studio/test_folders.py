@@ -40,6 +40,28 @@ def test_what_is_not_there_is_said(folders: Folders, name: str) -> None:
         folders.find(name)
 
 
+def test_a_file_of_a_job_or_a_run_that_leads_outside_is_refused(folders: Folders) -> None:
+    """A folder that was received may hold any link: its content is neither shown nor written to."""
+    job, run, secret = folders.home / "linked", folders.home / "runs" / "a-1", folders.home.parent / "secret"
+    for folder in (job, run):
+        folder.mkdir(parents=True)
+    (job / "job.toml").symlink_to(secret / "job.toml")
+    assert "linked" not in [found["path"] for found in folders.jobs()]
+    with pytest.raises(TrustError):
+        folders.find_job("linked")
+    (run / "run.json").write_text("{}")
+    for name in ("events.jsonl", "done", "specialist"):
+        (run / name).symlink_to(secret)
+        with pytest.raises(TrustError):
+            folders.find_run("runs/a-1")
+        (run / name).unlink()
+    for name in ("added.jsonl", "review.jsonl"):
+        (folders.home / "letters" / name).symlink_to(secret / "other")
+        with pytest.raises(TrustError):
+            folders.find_job("letters")
+        (folders.home / "letters" / name).unlink()
+
+
 def test_half_a_character_is_no_name(folders: Folders) -> None:
     with pytest.raises(UsageError, match="UTF-8"):
         folders.find("\ud800")

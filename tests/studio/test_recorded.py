@@ -13,7 +13,8 @@ from gradschool.run import Run
 from gradschool.rungs.ladder import LADDER
 from gradschool.settings import Settings
 from gradschool.studio import recorded
-from gradschool.studio.recorded import RUNGS, details, live, summary
+from gradschool.studio.folders import Folders
+from gradschool.studio.recorded import RUNGS, Summaries, details, live, summary
 
 EVENTS: tuple[Event, ...] = (
     Note("It begins."),
@@ -83,6 +84,26 @@ def test_a_run_that_cannot_be_read_is_named_as_damaged(run: Run) -> None:
     (run.folder / "run.json").write_text("{")
     found = summary(run.folder, "runs/orders-1")
     assert found["state"] == "damaged" and found["path"] == "runs/orders-1"
+
+
+def test_a_summary_is_read_again_when_the_run_has_changed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = run.folder.parents[1]
+    summaries, reads = Summaries(Folders((home,))), list[str]()
+
+    def read(folder: Path, shown: str) -> dict[str, str]:
+        reads.append(shown)
+        return {"path": shown}
+
+    monkeypatch.setattr(recorded, "summary", read)
+    for _ in range(3):
+        assert summaries.all() == [{"path": "runs/orders-1"}]
+    assert reads == ["runs/orders-1"]
+    (run.folder / "done").mkdir(exist_ok=True)
+    (run.folder / "done" / "x.json").write_text("{}")
+    summaries.all()
+    assert len(reads) == 2
+    (run.folder / "run.json").unlink()
+    assert summaries.all() == []
 
 
 def test_a_finished_run_has_its_verdict(whole: "object") -> None:

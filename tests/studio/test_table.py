@@ -1,14 +1,22 @@
 """The table of examples: found by words and filters, in pages, and decided about by one tab at a time."""
 
 import json
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from gradschool.data.decided import job_examples
+from gradschool.errors import ResourceError
 from gradschool.files import write_json
+from gradschool.job import read_job
+from gradschool.messages import IMAGE
+from gradschool.studio import table as table_module
 from gradschool.studio.studio import Studio
 from gradschool.studio.table import PAGE, Table
 from gradschool.studio.table_maker import Line, make_table, write_table
@@ -37,11 +45,12 @@ def job(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "job.toml").write_text('[goal]\nmetric = "label"\n')
 
-    def ask(what: str, *, job: str, run: str, into: str) -> list[dict[str, object]]:
+    def each(what: str, *, job: str, run: str, into: str) -> Iterator[dict[str, object]]:
         assert what == "table"
-        return [make_table(Path(job), run, Path(into))]
+        yield from make_table(Path(job), run, Path(into))
 
-    monkeypatch.setattr(studio.heavy, "ask", ask)
+    monkeypatch.setattr(studio.heavy, "each", each)
+    monkeypatch.setattr(table_module, "MOMENT", 60)  # on a busy machine
     return folder
 
 
@@ -86,7 +95,7 @@ def test_a_changed_file_makes_a_new_table(browser: TestClient, job: Path) -> Non
 def test_of_two_tabs_the_second_sees_what_the_first_decided(browser: TestClient, job: Path) -> None:
     (job / "prepared.json").write_text("{}")
     one = browser.get("/api/example", params={"path": "sort", "n": 3}).json()
-    base = {"path": "sort", "n": 3, "version": one["version"]}
+    base = {"path": "sort", "n": 3, "item": "e3", "version": one["version"]}
     first = browser.post("/api/decide", json=base | {"decision": "drop"}).json()
     assert first["decision"] == "drop" and first["by"] and first["at"]
     reply = browser.post("/api/decide", json=base | {"decision": "keep"})
@@ -106,15 +115,115 @@ def test_no_decision_is_lost_in_a_preparation(browser: TestClient, studio: Studi
     running = Work("1", "prepare", "Prepare", ("prepare",), str(job), {"job": "sort"}, state="running")
     write_json(studio.folders.state / "queue.json", [asdict(running)])
     studio.queue.__init__(studio.folders)  # type: ignore[misc]  # as after a restart
-    reply = browser.post("/api/decide", json={"path": "sort", "n": 3, "version": "", "decision": "drop"})
+    reply = browser.post("/api/decide", json={"path": "sort", "n": 3, "item": "e3", "version": "", "decision": "drop"})
     assert reply.status_code == 409 and "being prepared" in reply.json()["error"]["what"]
 
 
-@pytest.mark.usefixtures("job")
-def test_decisions_about_a_job_that_was_not_prepared_are_refused(browser: TestClient) -> None:
+def decide(browser: TestClient, n: int, decision: str, **more: object) -> dict[str, Any]:
+    """A decision about an example as it is now; gives the example afterwards."""
+    one = browser.get("/api/example", params={"path": "sort", "n": n}).json()
+    body = {"path": "sort", "n": n, "item": one["item"], "version": one["version"], "decision": decision, **more}
+    reply = browser.post("/api/decide", json=body)
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = browser.get("/api/example", params={"path": "sort", "n": n}).json()
+    return found
+
+
+def test_decisions_about_a_job_that_was_not_prepared_count_when_it_is_read(browser: TestClient, job: Path) -> None:
+    before = (job / "examples.jsonl").read_text()
+    asked = browser.get("/api/example", params={"path": "sort", "n": 4}).json()["messages"]
+    edited = [asked[0], {"role": "assistant", "content": "shipping"}]
+    assert decide(browser, 3, "drop")["decision"] == "drop"
+    assert decide(browser, 4, "edit", messages=edited)["messages"] == edited
+    found = {example.id: example.ideal for example in job_examples(read_job(job)).examples}
+    assert "e3" not in found and found["e4"] == "shipping"
+    (job / "job.toml").write_text('[goal]\nmetric = "exact_match"\n')  # the table is made again
+    assert ids(page(browser, state="dropped")) == ["e3", "empty"] and ids(page(browser, decision="edit")) == ["e4"]
+    assert decide(browser, 4, "keep")["messages"] == asked
+    decide(browser, 3, "")
+    assert len(job_examples(read_job(job)).examples) == len(before.splitlines())
+    assert (job / "examples.jsonl").read_text() == before
+
+
+def test_a_decision_about_a_line_that_holds_another_example_now_is_refused(browser: TestClient, job: Path) -> None:
     one = browser.get("/api/example", params={"path": "sort", "n": 3}).json()
-    reply = browser.post("/api/decide", json={"path": "sort", "n": 3, "version": one["version"], "decision": "drop"})
-    assert reply.status_code == 400 and "not prepared" in reply.json()["error"]["what"]
+    lines = (job / "examples.jsonl").read_text().splitlines(keepends=True)
+    (job / "examples.jsonl").write_text("".join(lines[1:]))
+    body = {"path": "sort", "n": 3, "item": one["item"], "version": one["version"], "decision": "drop"}
+    reply = browser.post("/api/decide", json=body)
+    assert reply.status_code == 409 and not (job / "review.jsonl").exists()
+
+
+def test_images_are_neither_added_nor_removed(browser: TestClient, job: Path) -> None:
+    row = {"id": "pictured", "prompt": f"What is {IMAGE}?", "completion": "returns"}
+    (job / "examples.jsonl").write_text(f"{json.dumps(row)}\n{(job / 'examples.jsonl').read_text()}")
+    one = browser.get("/api/example", params={"path": "sort", "n": 0}).json()
+    messages = [{"role": "user", "content": "What is it?"}, one["messages"][1]]
+    body = {"path": "sort", "n": 0, "item": "pictured", "version": one["version"], "decision": "edit"}
+    reply = browser.post("/api/decide", json=body | {"messages": messages})
+    assert reply.status_code == 400 and "images" in reply.json()["error"]["what"]
+
+
+def test_a_page_is_told_how_far_the_table_is(
+    browser: TestClient, studio: Studio, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def slow(what: str, *, job: str, run: str, into: str) -> Iterator[dict[str, object]]:
+        for reply in make_table(Path(job), run, Path(into)):
+            yield reply
+            if reply.get("done"):
+                go_on.wait(30)
+
+    monkeypatch.setattr(studio.heavy, "each", slow)
+    monkeypatch.setattr(table_module, "MOMENT", 0.01)
+    end = time.monotonic() + 30
+    while (reply := browser.get("/api/examples", params={"path": "sort"})).status_code == 202:
+        working = reply.json()["working"]
+        assert time.monotonic() < end and working["seconds"] >= 0
+        if working.get("done"):
+            assert (working["doing"], working["done"], working["total"]) == ("Writing the table", 250, 250)
+            go_on.set()
+    assert reply.json()["fitting"] == 250 and go_on.is_set()
+
+
+def test_an_error_of_the_making_is_said_once_and_it_is_tried_again(
+    browser: TestClient, studio: Studio, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(what: str, **asked: str) -> Iterator[dict[str, object]]:
+        raise ResourceError("The disk is full.", "", "free some space.")
+        yield {}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(studio.heavy, "each", broken)
+        for _ in range(2):
+            reply = browser.get("/api/examples", params={"path": "sort"})
+            assert reply.status_code == 507 and reply.json()["error"]["fix"] == "free some space."
+    assert page(browser)["fitting"] == 250
+
+
+def test_a_table_that_is_damaged_is_said_and_made_again(browser: TestClient, studio: Studio, job: Path) -> None:
+    assert page(browser)["fitting"] == 250
+    [file] = (studio.folders.state / "tables").glob("*.sqlite")
+    file.write_bytes(b"no database" * 1000)
+    reply = browser.get("/api/examples", params={"path": "sort"})
+    assert reply.status_code == 507 and "SQLite says" in reply.json()["error"]["why"]
+    assert page(browser)["fitting"] == 250
+
+
+def test_examples_outside_of_the_folders_are_not_shown(browser: TestClient, job: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.jsonl").write_text((job / "examples.jsonl").read_text())
+    (job / "job.toml").write_text('[data]\nexamples = "../../secret.jsonl"\n')
+    reply = browser.get("/api/examples", params={"path": "sort"})
+    assert reply.status_code == 403 and "not in a folder that was named" in reply.json()["error"]["what"]
+
+
+def test_nothing_is_added_through_a_link(browser: TestClient, job: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.jsonl").write_text("")
+    (job / "added.jsonl").symlink_to(tmp_path / "other.jsonl")
+    messages = [{"role": "user", "content": "q?"}, {"role": "assistant", "content": "a"}]
+    assert browser.post("/api/examples/add", json={"path": "sort", "messages": messages}).status_code == 403
+    assert (tmp_path / "other.jsonl").read_text() == ""
 
 
 def test_an_example_is_added_with_who_and_when(browser: TestClient, job: Path) -> None:
@@ -131,7 +240,7 @@ def test_a_hundred_thousand_examples_stay_smooth(tmp_path: Path) -> None:
         Line(f"e{n}", asked, f"examples.jsonl:{n + 1}", part=("train", "test")[n % 2], label=str(n % 7))
         for n in range(100_000)
     )
-    write_table(tmp_path / "t.sqlite", lines)
+    assert list(write_table(tmp_path / "t.sqlite", lines))[-1] == 100_000
     table = Table(tmp_path / "t.sqlite", {})
     assert len(table.page({}, 999)["rows"]) == PAGE and table.page({}, 1000)["rows"] == []
     for filters in (

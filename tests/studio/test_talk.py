@@ -48,6 +48,14 @@ def test_good_and_corrected_answers_become_examples_with_their_origin(browser: T
 
 
 @pytest.mark.usefixtures("run")
+def test_nothing_is_kept_through_a_link(browser: TestClient, studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (studio.folders.home / "feedback").symlink_to(tmp_path / "outside")
+    assert "not in a folder" in str(judge(browser, kind="good"))
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.usefixtures("run")
 def test_an_empty_correction_is_refused(browser: TestClient, studio: Studio) -> None:
     assert "empty" in str(judge(browser, kind="corrected", better="  "))
     assert "judgment" in str(judge(browser, kind="wonderful"))

@@ -34,6 +34,24 @@ def test_a_file_arrives_whole(browser: TestClient, studio: Studio, batch: str) -
     assert browser.get("/api/uploads", params={"batch": batch}).json()["files"] == []
 
 
+def test_two_files_of_one_name_are_both_kept(browser: TestClient, studio: Studio, batch: str) -> None:
+    asked = {"batch": batch, "name": "mails.csv"}
+    saved = [browser.post("/api/upload", params=asked, content=text).json()["path"] for text in (b"one", b"two")]
+    assert [Path(path).name for path in saved] == ["mails.csv", "mails-2.csv"]
+    assert [(studio.folders.home / path).read_bytes() for path in saved] == [b"one", b"two"]
+
+
+def test_an_upload_that_says_nothing_of_its_size_ends_before_the_disk_is_full(
+    browser: TestClient, studio: Studio, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([10**10, *[10**8] * 9])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: USAGE(10**10, 0, next(free)))
+    content = (b"a" * (1 << 20) for _ in range(4))
+    reply = browser.post("/api/upload", params={"batch": batch, "name": "a.csv"}, content=content)
+    assert reply.status_code == 507 and "must stay free" in reply.json()["error"]["why"]
+    assert list((studio.folders.home / "uploads" / batch).iterdir()) == []
+
+
 def test_a_link_in_place_of_the_folder_of_uploads_leads_nowhere(
     browser: TestClient, studio: Studio, batch: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
-from gradschool.data.review_rows import REVIEW
+from gradschool.data.review_rows import REVIEW, ReviewRow
 from gradschool.json_text import parse_any_json
 from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
@@ -19,7 +19,7 @@ from gradschool.prepare.others import OtherTexts, texts_in
 from gradschool.prepare.preferred import Pairs
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
 from gradschool.prepare.report import Summary
-from gradschool.prepare.review import Decisions, ReviewRow, review_row
+from gradschool.prepare.review import Decisions, review_row
 from gradschool.records import Message, Progress, Work
 
 PROGRESS_STEP = 10_000  # drafts between two progress events

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from gradschool.errors import GradschoolError
 from gradschool.studio import climbs, examples, pages, preparing, results, shipping, start, talk, uploads
 from gradschool.studio.guard import Guard
-from gradschool.studio.replies import NotFound, error_reply
+from gradschool.studio.replies import NotFound, Working, error_reply, json_reply
 from gradschool.studio.studio import Studio
 
 STATIC = Path(__file__).parent / "static"
@@ -40,6 +40,7 @@ def make_app(studio: Studio, token: str, port: int) -> Starlette:
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC)), Route("/{rest:path}", _missing)],
         exception_handlers={
             GradschoolError: _known,
+            Working: _working,  # type: ignore[dict-item]  # as below
             OSError: _known,
             HTTPException: _routing,  # type: ignore[dict-item]  # Starlette declares handlers for Exception only
             Exception: _bug,
@@ -58,6 +59,10 @@ def _is_page(request: Request) -> bool:
 
 async def _known(request: Request, error: Exception) -> Response:
     return error_reply(error, page=_is_page(request))
+
+
+async def _working(request: Request, working: Working) -> Response:
+    return json_reply({"working": working.progress}, 202)
 
 
 async def _missing(request: Request) -> Response:

@@ -16,7 +16,7 @@ from gradschool.run import Run
 from gradschool.saved_job import JOB_FILE as RUN_FILE
 from gradschool.studio.asked import Body, field, number, studio_of
 from gradschool.studio.folders import JOB_FILE
-from gradschool.studio.recorded import details, live, summary
+from gradschool.studio.recorded import details, live
 from gradschool.studio.replies import Conflict, json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
@@ -42,7 +42,6 @@ def _job(studio: Studio, name: str) -> dict[str, Any]:
         settings = [_setting(option, attrgetter(option.path)(opened.settings)) for option in options()]
     except UsageError as wrong:
         error = wrong.parts
-    runs = [summary(run, studio.folders.shown(run)) for run in studio.folders.runs()]
     return {
         "path": studio.folders.shown(folder),
         "folder": str(folder),
@@ -53,7 +52,7 @@ def _job(studio: Studio, name: str) -> dict[str, Any]:
         "prepared": (folder / "prepared.json").is_file(),
         "report": (folder / "report.md").is_file(),
         "files": sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))[:100],
-        "runs": [one for one in runs if one.get("job") == about.get("name")],
+        "runs": [one for one in studio.summaries.all() if one.get("job") == about.get("name")],
         "work": [shown_work(studio, one) for one in studio.queue.works() if one.about.get("job") == name],
     } | about
 
@@ -77,14 +76,15 @@ async def save_job(request: Request) -> Response:
     def save() -> dict[str, Any]:
         folder = studio.folders.find_job(body.text("path"))
         file = folder / JOB_FILE
-        if sha256(file) != body.text("hash"):
-            raise Conflict(
-                f"{JOB_FILE} has been changed meanwhile.",
-                "Another tab or an editor has saved it since this page read it.",
-                "copy your text, reload the page, and make your changes again.",
-                read_file(file, limit=MAX_JOB_FILE).decode(errors="replace"),
-            )
-        write_text(file, body.text("text"))
+        with studio.changing:
+            if sha256(file) != body.text("hash"):
+                raise Conflict(
+                    f"{JOB_FILE} has been changed meanwhile.",
+                    "Another tab or an editor has saved it since this page read it.",
+                    "copy your text, reload the page, and make your changes again.",
+                    read_file(file, limit=MAX_JOB_FILE).decode(errors="replace"),
+                )
+            write_text(file, body.text("text"))
         return _job(studio, body.text("path"))
 
     return json_reply(await run_in_threadpool(save))
@@ -145,7 +145,7 @@ async def run(request: Request) -> Response:
         folder = studio.folders.find_run(name)
         path = studio.folders.shown(folder)
         works = [shown_work(studio, one) for one in studio.queue.works() if one.about.get("run") == path]
-        return summary(folder, path) | {"details": details(folder), "work": works}
+        return studio.summaries.of(folder) | {"details": details(folder), "work": works}
 
     return json_reply(await run_in_threadpool(found))
 

@@ -10,20 +10,24 @@ from starlette.routing import Route
 
 from gradschool.errors import UsageError
 from gradschool.files import append_line, read_lines
+from gradschool.job import read_job
+from gradschool.records import IMAGE
 from gradschool.studio import reviewed
 from gradschool.studio.asked import Body, field, number, studio_of
-from gradschool.studio.preparing import ADDED, remembered
-from gradschool.studio.recorded import summary
+from gradschool.studio.folders import ADDED
+from gradschool.studio.preparing import remembered
 from gradschool.studio.replies import Conflict, json_reply
 from gradschool.studio.studio import Studio
 from gradschool.studio.table import Table
 from gradschool.visible import visible
 
+REOPEN = "close this example, open it again, and decide on what is there now."
 FILTERS = ("search", "part", "state", "label", "decision", "finding", "min", "max", "sort")
 
 
 def _table(studio: Studio, path: str, run: str) -> tuple[Path, str, Table]:
     folder = studio.folders.find_job(path)
+    studio.folders.demand_inside(*read_job(folder).examples)
     named = str(studio.folders.find_run(run)) if run else ""
     return folder, named, studio.tables.of(folder, named)
 
@@ -52,10 +56,9 @@ async def counts(request: Request) -> Response:
     def found() -> dict[str, Any]:
         folder, _, table = _table(studio, field(request, "path"), field(request, "run", ""))
         shown = studio.folders.shown(folder)
-        runs = [summary(run, studio.folders.shown(run)) for run in studio.folders.runs()]
         return table.counts() | {
             "about": table.about,
-            "runs": [run["path"] for run in runs if run.get("job") == folder.name],
+            "runs": [run["path"] for run in studio.summaries.all() if run.get("job") == folder.name],
             "added": len(read_lines(folder / ADDED)),
             "remembered": bool(remembered(studio, shown)),
         }
@@ -83,11 +86,13 @@ async def decide(request: Request) -> Response:
 
     def decided() -> dict[str, Any]:
         folder, run, table = _table(studio, body.text("path"), body.text("run", ""))
-        _demand_prepared(table)
         studio.queue.demand_unprepared("job", studio.folders.shown(folder))
         line, word = table.line(body.integer("n", -1)), reviewed.checked_word(body.text("decision"))
+        if line["item"] != body.text("item"):
+            raise Conflict("The examples have been changed meanwhile.", "Another one is in this line now.", REOPEN)
         messages = reviewed.checked_messages(body.values.get("messages")) if word == "edit" else None
-        signed = reviewed.signature()
+        _demand_images(line["before"] or line["messages"], messages)
+        signed, prepared = reviewed.signature(), bool(table.about.get("prepared"))
         new: dict[str, Any] = {}
 
         def change(name: tuple[str, str], row: dict[str, Any] | None) -> dict[str, Any]:
@@ -96,28 +101,44 @@ async def decide(request: Request) -> Response:
                 raise Conflict(
                     "This example has been changed meanwhile.",
                     f"{now['by'] or 'Someone'} has decided {now['decision'] or 'nothing'} about it in another tab.",
-                    "look at what is there now, and decide again.",
+                    REOPEN,
                     now,
                 )
-            about = {"item": line["item"], "source": line["source"], "action": "noticed", "why": []}
-            kept = row or about | {"messages": line["messages"]}
-            new.update(kept | ({"messages": messages} if messages else {}) | {"decision": word} | signed)
+            new.update(_row(line, row, word, messages, prepared) | signed)
             return new
 
         reviewed.decide(folder, [("item", line["item"])], change)
-        table.decided(line["n"], word, messages)
+        table.decided(line["n"], word, new["messages"])
         studio.tables.keep(folder, run, table)
         return {"version": reviewed.version_of(new), "decision": word, **signed}
 
     return json_reply(await run_in_threadpool(decided))
 
 
-def _demand_prepared(table: Table) -> None:
-    if not table.about.get("prepared"):
+def _row(line: dict[str, Any], row: dict[str, Any] | None, word: str, messages: Any, prepared: bool) -> dict[str, Any]:
+    """The row of the review after a decision.
+
+    `before` is the example as it was read: it is what keeping goes back to. In a job that was not prepared, it also
+    tells whether the example is still the one that was decided about (data/decided.py).
+    """
+    action = "noticed" if prepared else ""
+    about = {"item": line["item"], "source": line["source"], "action": action, "why": [], "messages": line["messages"]}
+    kept = row or (about if prepared else about | {"before": line["messages"]})
+    if messages and not kept.get("before") and kept.get("decision") != "edit":
+        kept = kept | {"before": line["messages"]}
+    if word == "keep" or (not word and not prepared):
+        messages = kept.get("before") or kept.get("messages")
+    return kept | {"messages": messages or kept.get("messages") or line["messages"], "decision": word}
+
+
+def _demand_images(before: list[dict[str, str]], after: list[dict[str, str]] | None) -> None:
+    """Raise UsageError for a correction that has more or fewer images: they stay where they are."""
+    counts = [[one.get("content", "").count(IMAGE) for one in messages] for messages in (before, after or before)]
+    if sum(counts[0]) and counts[0] != counts[1]:
         raise UsageError(
-            "This job was not prepared, so that decisions would have no effect.",
-            "A climb reads its examples as they are in their files.",
-            "edit the file; or make a new job from it, whose examples can be kept, dropped and corrected here.",
+            "The correction has more or fewer images.",
+            "Images cannot be added or removed here.",
+            "leave the sign for each image where it is; or drop the example.",
         )
 
 

@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.data.review_rows import REVIEW
 from gradschool.errors import GradschoolError, TrustError
 from gradschool.file_names import not_utf8
 from gradschool.job import read_job
-from gradschool.run import MANIFEST, PACKED
+from gradschool.prepare.folder import REPORT
+from gradschool.run import EVENTS_FILE, MANIFEST, PACKED
 from gradschool.saved_job import JOB_FILE as RUN_FILE
 from gradschool.studio.replies import NotFound
 from gradschool.visible import shortened
 
 JOB_FILE = "job.toml"
+ADDED = "added.jsonl"  # in a job's folder: examples that were added by hand
+DONE = "done"  # in a run's folder: what it has saved
 DEPTH = 2  # folders below a named one in which jobs and runs are looked for
 MAX_FOUND = 500  # jobs, runs, or entries of a folder that are shown
+PREVIEWS = "previews"  # in that of the studio: preparations that are not jobs yet
 STATE = ".gradschool-studio"  # in the first folder: the queue, the output of work, previews
 
 
@@ -47,12 +52,8 @@ class Folders:
             raise not_utf8(error) from None
         except (OSError, ValueError, RuntimeError):  # names that no system can look up, and links in circles
             path, found = self.home, False
-        if not any(path.is_relative_to(root) for root in self.roots):
-            raise TrustError(
-                f"{shortened(name, 200)} is not in a folder that was named.",
-                "The studio reads only the folders with which it was started.",
-                "name that folder too when you start `gradschool studio`.",
-            )
+        if not self.is_inside(path):
+            raise _outside(name)
         if not found:
             raise NotFound(
                 f"{shortened(name, 200)} is not there.",
@@ -61,12 +62,27 @@ class Folders:
             )
         return path
 
+    def is_inside(self, path: Path) -> bool:
+        """Whether a path is in the folders, with all links followed."""
+        try:
+            place = path.resolve()
+        except (OSError, RuntimeError):  # links in circles
+            return False
+        return any(place.is_relative_to(root) for root in self.roots)
+
+    def demand_inside(self, *paths: Path) -> None:
+        """Raise TrustError for a path that leads out of the folders: a folder that was received may hold any link."""
+        for path in paths:
+            if not self.is_inside(path):
+                raise _outside(str(path))
+
     def find_run(self, name: str) -> Path:
         """The folder of a run; a folder of its package leads to it."""
         path = self.find(name)
         path = path.parent if path.name == PACKED else path
         if not (path / RUN_FILE).is_file():
             raise NotFound(f"{self.shown(path)} is not a run.", f"It has no {RUN_FILE}.", "go back to the start page.")
+        self.demand_inside(*(path / name for name in (RUN_FILE, EVENTS_FILE, DONE, PACKED)))
         return path
 
     def find_specialist(self, name: str) -> Path:
@@ -83,6 +99,7 @@ class Folders:
         path = self.find(name)
         if not (path / JOB_FILE).is_file():
             raise NotFound(f"{self.shown(path)} is not a job.", f"It has no {JOB_FILE}.", "go back to the start page.")
+        self.demand_inside(*(path / name for name in (JOB_FILE, REVIEW, ADDED, REPORT)))
         return path
 
     def shown(self, path: Path) -> str:
@@ -109,7 +126,15 @@ class Folders:
 
     def _named(self, name: str, depth: int = DEPTH) -> list[Path]:
         found = dict.fromkeys(path for root in self.roots for path in _below(root, name, depth))
-        return list(found)[:MAX_FOUND]
+        return [path for path in found if self.is_inside(path)][:MAX_FOUND]
+
+
+def _outside(name: str) -> TrustError:
+    return TrustError(
+        f"{shortened(name, 200)} is not in a folder that was named.",
+        "The studio reads only the folders with which it was started, also through links.",
+        "name that folder too when you start `gradschool studio`.",
+    )
 
 
 def _began(folder: Path) -> float:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +12,45 @@ from gradschool.run import EVENTS_FILE
 
 CHILD = "gradschool.studio.heavy_child"
 LIMITS = Limits(seconds=600, memory=16_000_000_000, waiting=1200.0)
+OF_DATA = ("table", "reading")  # requests that need no model
 MAX_KEPT = 6  # results that are kept
 Replies = list[dict[str, Any]]
 
 
 class Heavy:
-    """Asks the child one question at a time, and keeps the last answers; methods may be called by any thread."""
+    """Asks children, and keeps the last answers; methods may be called by any thread.
+
+    One question about data and one about models are answered at a time: a long table keeps nobody from an answer.
+    """
 
     def __init__(self) -> None:
-        self._one = threading.Lock()
+        self._data, self._models = threading.Lock(), threading.Lock()
         self._kept: OrderedDict[Hashable, Replies] = OrderedDict()
 
     def ask(self, what: str, **request: Any) -> Replies:
-        """The replies to a request; raises DataError if the child replies with an error or does not end well."""
-        with self._one:
+        """All replies to a request; raises errors as `each`."""
+        return list(self.each(what, **request))
+
+    def each(self, what: str, **request: Any) -> Iterator[dict[str, Any]]:
+        """The replies to a request as they come.
+
+        Raises DataError if the child replies with an error, and ResourceError if it does not end well.
+        """
+        error: dict[str, str] | None = None
+        with self._data if what in OF_DATA else self._models:
             try:
-                found = list(replies(CHILD, {"what": what, **request}, b"", LIMITS))
+                for reply in replies(CHILD, {"what": what, **request}, b"", LIMITS):
+                    if "error" in reply and "file" not in reply:
+                        error = reply["error"]  # it is the last one; the child goes on to the next request
+                    else:
+                        yield reply
             except Stopped as stopped:
                 why = stopped.sentence("This", LIMITS.seconds, LIMITS)
                 raise ResourceError(
                     "This could not be computed.", why, "close other programs, or use the command in a terminal."
                 ) from stopped
-        if len(found) == 1 and "error" in found[0] and "file" not in found[0]:
-            raise DataError(**found[0]["error"])
-        return found
+        if error:
+            raise DataError(**error)
 
     def kept(self, key: Hashable, what: str, **request: Any) -> Replies:
         """As `ask`, but what was asked under this key is not computed again."""

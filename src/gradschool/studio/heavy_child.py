@@ -36,9 +36,10 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The result of a run: its verdict with what was verified, and each test question with all answers."""
     from gradschool.report.facts import read_facts
     from gradschool.report.page import headline, package_gates
-    from gradschool.report.questions import failure_examples, questions_of
+    from gradschool.report.questions import questions_of
     from gradschool.report.verified import as_recorded
     from gradschool.run import Run
+    from gradschool.studio.evidence import evidence
 
     run = Run.open(Path(request["run"]))
     facts = read_facts(run)
@@ -52,7 +53,7 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "note": note,
         "rungs": list(facts.answers),
         "chosen": facts.chosen.rung if facts.chosen else "",
-        "reasons": failure_examples(questions),
+        "evidence": evidence(facts, questions),
     }
     for question in questions:
         answers = [
@@ -148,7 +149,7 @@ def table(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Read the examples of a job into a table in a file."""
     from gradschool.studio.table_maker import make_table
 
-    yield make_table(Path(request["job"]), request["run"], Path(request["into"]))
+    yield from make_table(Path(request["job"]), request["run"], Path(request["into"]))
 
 
 def reading(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

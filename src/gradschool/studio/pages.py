@@ -17,7 +17,7 @@ TITLES = {  # by their names, which are those of their templates and scripts
     "job": "Job",
     "examples": "Examples",
     "run": "Run",
-    "answers": "Answers",
+    "answers": "Result",
     "compare": "Compare",
     "talk": "Talk",
     "ship": "Ship",

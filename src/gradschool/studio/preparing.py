@@ -23,13 +23,14 @@ from gradschool.prepare.folder import EXAMPLES, JOB_FILE, REPORT
 from gradschool.settings import Purpose
 from gradschool.studio import reviewed
 from gradschool.studio.asked import Body, field, studio_of
+from gradschool.studio.folders import ADDED, PREVIEWS
 from gradschool.studio.replies import NotFound, json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
 from gradschool.studio.work import Work
 from gradschool.visible import visible
 
-PREVIEWS, SOURCES = "previews", "sources.json"
+SOURCES = "sources.json"
 NAME = re.compile(r"[\w][\w .-]{0,79}")
 SHOWN = 20  # examples and left-out drafts of a preview
 MAX_VALUES = 300  # private values that are shown
@@ -78,13 +79,12 @@ def _preview(studio: Studio, body: Body) -> dict[str, Any]:
     given = arguments(studio, body)
     id_ = secrets.token_hex(6)
     folder = studio.folders.state / PREVIEWS / id_
-    with disk_errors(folder):
-        make_folder(folder)
-    write_json(folder / SOURCES, given)
-    about = {"preview": id_, "name": name}
-    work = studio.queue.add(
-        "prepare", f"Look at the files for {name}", ("prepare", "--into", name, *given), about, folder
-    )
+    about, title = {"preview": id_, "name": name}, f"Look at the files for {name}"
+    with studio.changing:  # until work names the folder, it looks like one that was left
+        with disk_errors(folder):
+            make_folder(folder)
+        write_json(folder / SOURCES, given)
+        work = studio.queue.add("prepare", title, ("prepare", "--into", name, *given), about, folder)
     return shown_work(studio, work)
 
 
@@ -276,7 +276,6 @@ async def prepare_again(request: Request) -> Response:
     return json_reply(await run_in_threadpool(again))
 
 
-ADDED = "added.jsonl"  # in a job's folder: examples that were added by hand
 ROUTES = [
     Route("/api/preview", previewed),
     Route("/api/preview", preview, methods=["POST"]),

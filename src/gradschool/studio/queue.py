@@ -150,6 +150,7 @@ class Queue:
         if work.kind != "climb" or "run" in work.about:
             return work
         job = read_job(Path(work.folder, work.about["job"]))
+        self._folders.demand_inside(self._folders.home / "runs")
         folder = next_folder(job.name, self._folders.home / "runs")
         arguments = ("climb", "--run", str(folder), *work.arguments[1:])
         return replace(work, arguments=arguments, about={**work.about, "run": self._folders.shown(folder)})

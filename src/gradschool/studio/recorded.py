@@ -25,6 +25,7 @@ from gradschool.run import EVENTS_FILE, KINDS, PACKED, TIME, Run, resume_command
 from gradschool.run_keys import BASES, CLIMB, SPLIT, Key, result_key
 from gradschool.saved_job import JOB_FILE, is_own_run
 from gradschool.settings import Settings
+from gradschool.studio.folders import Folders
 from gradschool.studio.processes import climber, memory_of
 
 RUNGS = ("base", "prompt", "ground", "tune")  # the ladder of rungs/ladder.py, which imports torch
@@ -52,19 +53,44 @@ class Tried:
 ENDED: Key[Ended] = Key(CLIMB, Ended)
 
 
-_seen: dict[Path, tuple[object, dict[str, Any]]] = {}  # summaries, each with the state of its run
+class Summaries:
+    """Runs in one line each, which is read again when the run may have changed; any thread may ask."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._seen: dict[Path, tuple[object, dict[str, Any]]] = {}
+
+    def all(self) -> list[dict[str, Any]]:
+        """Those of all runs, the latest first."""
+        runs = self._folders.runs()
+        there = set(runs)
+        self._seen = {run: seen for run, seen in self._seen.items() if run in there}
+        return [self.of(run) for run in runs]
+
+    def of(self, run: Path) -> dict[str, Any]:
+        """That of one run."""
+        shown = self._folders.shown(run)
+        try:
+            state = _state(run)
+            seen = self._seen.get(run)
+            if seen is None or seen[0] != state:
+                seen = self._seen[run] = state, summary(run, shown)
+            return seen[1]
+        except OSError as error:  # it was removed meanwhile
+            return _damaged(run, shown, error)
 
 
 def summary(folder: Path, shown: str) -> dict[str, Any]:
     """A run in one line; one that cannot be read is named as damaged, whatever it holds."""
     try:
-        state = _state(folder)
-        if folder not in _seen or _seen[folder][0] != state:
-            _seen[folder] = state, _summary(folder)
-        return _seen[folder][1] | {"path": shown}
+        return _summary(folder) | {"path": shown}
     except Exception as error:  # a run of someone else must not hide the others
-        why = error.what if isinstance(error, GradschoolError) else "It cannot be read."
-        return {"path": shown, "name": folder.name, "state": "damaged", "why": why}
+        return _damaged(folder, shown, error)
+
+
+def _damaged(folder: Path, shown: str, error: Exception) -> dict[str, Any]:
+    why = error.what if isinstance(error, GradschoolError) else "It cannot be read."
+    return {"path": shown, "name": folder.name, "state": "damaged", "why": why}
 
 
 def _state(folder: Path) -> object:

@@ -1,6 +1,7 @@
 """Replies of the studio: JSON, pages from templates, and errors that say what, why and what to do."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ class Conflict(errors.UsageError):
     def __init__(self, what: str, why: str, fix: str, now: Any = None) -> None:
         super().__init__(what, why, fix)
         self.now = now  # what is there
+
+
+class Working(Exception):
+    """What is asked for is being computed; `progress` says how far it is, and the page asks again."""
+
+    def __init__(self, progress: Mapping[str, Any]) -> None:
+        super().__init__(progress)
+        self.progress = progress
 
 
 def error_reply(error: Exception, *, page: bool = False) -> Response:

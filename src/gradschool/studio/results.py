@@ -12,7 +12,6 @@ from gradschool.errors import UsageError
 from gradschool.studio.asked import Body, field, number, studio_of
 from gradschool.studio.guard import REPORT_POLICY
 from gradschool.studio.heavy import state_of
-from gradschool.studio.recorded import summary
 from gradschool.studio.replies import NotFound, json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
@@ -33,7 +32,8 @@ def _answers(studio: Studio, request: Request) -> dict[str, Any]:
     wanted = field(request, "show", "all")
     words = field(request, "search", "").lower().split()
     rung = field(request, "rung", "") or first["chosen"]
-    fitting = [one for one in questions if _fits(one, wanted, rung, first["rungs"]) and _has(one, words)]
+    kind = field(request, "failure", "")
+    fitting = [one for one in questions if _fits(one, wanted, rung, first["rungs"]) and _has(one, words, kind)]
     page = number(request, "page")
     return first | {
         "total": len(questions),
@@ -66,7 +66,10 @@ def _fits(question: Mapping[str, Any], wanted: str, rung: str, rungs: list[str])
     return True
 
 
-def _has(question: Mapping[str, Any], words: list[str]) -> bool:
+def _has(question: Mapping[str, Any], words: list[str], kind: str) -> bool:
+    """Whether a question or its answers have these words, and an answer failed in this way, if one is named."""
+    if kind and not any(one["failure"].startswith(f"{kind}:") for one in question["answers"]):
+        return False
     if not words:
         return True
     texts = [question["question"], question["ideal"], question["id"], *(one["text"] for one in question["answers"])]
@@ -85,7 +88,7 @@ async def compare(request: Request) -> Response:
             raise UsageError("Both are the same run.", "", "choose two runs.")
         key = ("compare", one, other, state_of(one), state_of(other))
         first, *rows = studio.heavy.kept(key, "compare", first=str(one), second=str(other))
-        runs = [summary(folder, studio.folders.shown(folder)) for folder in (one, other)]
+        runs = [studio.summaries.of(folder) for folder in (one, other)]
         page = number(request, "page")
         return first | {
             "runs": runs,

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gradschool.data.review_rows import FIX, REVIEW
 from gradschool.errors import DataError, UsageError
 from gradschool.files import each_line, new_file, sha256_of
 from gradschool.json_text import parse_json
-from gradschool.prepare.folder import REVIEW
 
 NAMES = ("item", "value", "wording")  # what a row is about
 WORDS = ("", "keep", "drop", "edit")
@@ -41,8 +41,6 @@ def _row(line: bytes, number: int) -> dict[str, Any]:
         if not isinstance(row, dict):
             raise ValueError("it is not an object")
     except ValueError as error:
-        from gradschool.prepare.review import FIX  # imports NumPy, which nothing else here needs
-
         raise DataError(f"{REVIEW}:{number} cannot be read.", f"The reader says: {error}.", FIX) from error
     return row
 

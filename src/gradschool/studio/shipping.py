@@ -111,6 +111,7 @@ async def export(request: Request) -> Response:
         raise UsageError("There is no such form.", "", "choose one of the list.")
     gguf = form in ("gguf", "ollama")
     more = ["--smallest"] if gguf and body.flag("smallest") else [f"--format={fmt}"] if gguf else []
+    studio.folders.demand_inside(studio.folders.home / EXPORTS)
     output = _free(studio.folders.home / EXPORTS / f"{run.name}-{form}")
     arguments = ("export", "--to", form, *more, "--output", str(output), "--json", "--", str(run))
     about = {"run": studio.folders.shown(run)}

@@ -10,7 +10,6 @@ from starlette.routing import Route
 from gradschool.errors import UsageError
 from gradschool.studio.asked import Body, studio_of
 from gradschool.studio.processes import find_process, memory_of
-from gradschool.studio.recorded import summary
 from gradschool.studio.replies import json_reply
 from gradschool.studio.studio import Studio
 from gradschool.studio.work import Work
@@ -45,7 +44,7 @@ async def overview(request: Request) -> Response:
         return {
             "folders": [str(root) for root in studio.folders.roots],
             "jobs": studio.folders.jobs(),
-            "runs": [summary(run, studio.folders.shown(run)) for run in studio.folders.runs()],
+            "runs": studio.summaries.all(),
             "work": [shown_work(studio, work) for work in studio.queue.works()],
             "problem": studio.queue.problem,
         }
@@ -79,6 +78,7 @@ async def change_work(request: Request) -> Response:
         await run_in_threadpool(studio.queue.stop, id_)
     elif action == "forget":
         await run_in_threadpool(studio.queue.forget, id_)
+        await run_in_threadpool(studio.clear_previews)
     elif action in ("earlier", "later"):
         await run_in_threadpool(studio.queue.move, id_, -1 if action == "earlier" else 1)
     else:

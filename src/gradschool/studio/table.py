@@ -3,23 +3,25 @@
 import json
 import sqlite3
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradschool.data.review_rows import REVIEW
 from gradschool.durable import make_folder
-from gradschool.errors import UsageError
-from gradschool.files import read_json, sha256_of, write_json
+from gradschool.errors import ResourceError, UsageError
+from gradschool.files import disk_errors, read_json, sha256_of, write_json
 from gradschool.job import read_job
 from gradschool.json_text import parse_json
-from gradschool.prepare.folder import REVIEW
 from gradschool.studio.heavy import Heavy
-from gradschool.studio.replies import NotFound
+from gradschool.studio.replies import NotFound, Working
 
 PAGE = 100  # lines in one reply
+MOMENT = 0.7  # seconds that a page waits for a table before it shows how far it is
 MAX_LABELS = 60  # that the filter offers
 SORTS = {"": "n", "shortest": "length, n", "longest": "length DESC, n"}
 EXACT = ("part", "state", "label", "decision")  # filters by an equal value
@@ -37,7 +39,7 @@ class Table:
         """The lines that fit the filters, a page of them, and how many there are."""
         where, values = _where(asked)
         order = SORTS.get(asked.get("sort", ""), "n")
-        with closing(self._open()) as table:
+        with self._open() as table:
             (fitting,) = table.execute(f"SELECT count(*) FROM rows {where}", values).fetchone()
             found = table.execute(
                 f"SELECT {', '.join(LISTED)} FROM rows {where} ORDER BY {order} LIMIT {PAGE} OFFSET {page * PAGE}",
@@ -50,7 +52,7 @@ class Table:
 
     def counts(self) -> dict[str, Any]:
         """How many lines there are, and how many of each value that can be filtered by."""
-        with closing(self._open()) as table:
+        with self._open() as table:
             (total,) = table.execute("SELECT count(*) FROM rows").fetchone()
             found: dict[str, Any] = {"total": total}
             for name in EXACT:
@@ -65,7 +67,7 @@ class Table:
     def line(self, number: int) -> dict[str, Any]:
         """One line with its whole conversation."""
         names = (*LISTED, "grouped", "item", "messages", "before", "why")
-        with closing(self._open()) as table:
+        with self._open() as table:
             found = table.execute(f"SELECT {', '.join(names)} FROM rows WHERE n = ?", (number,)).fetchone()
         if found is None:
             raise NotFound("This example is not in the table any more.", "The data has changed.", "reload the page.")
@@ -76,15 +78,26 @@ class Table:
 
     def decided(self, number: int, decision: str, messages: list[dict[str, str]] | None) -> None:
         """Show a decision in the table, which the review has already."""
-        with closing(self._open(writes=True)) as table:
+        with self._open(writes=True) as table:
             table.execute("UPDATE rows SET decision = ? WHERE n = ?", (decision, number))
             if messages is not None:
                 text = json.dumps(messages, ensure_ascii=False)
                 table.execute("UPDATE rows SET messages = ? WHERE n = ?", (text, number))
             table.commit()
 
-    def _open(self, *, writes: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self.file.as_uri()}?mode={'rw' if writes else 'ro'}", uri=True)
+    @contextmanager
+    def _open(self, *, writes: bool = False) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(f"{self.file.as_uri()}?mode={'rw' if writes else 'ro'}", uri=True)) as table:
+                yield table
+        except sqlite3.Error as error:  # a full disk, or a file that was removed or damaged
+            with suppress(OSError):
+                self.file.unlink()
+            raise ResourceError(
+                "The table of the examples cannot be used.",
+                f"SQLite says: {error}.",
+                "free some space if the disk is full, and reload the page: the table is made again.",
+            ) from error
 
 
 def _where(asked: Mapping[str, str]) -> tuple[str, list[str | int]]:
@@ -113,26 +126,65 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+@dataclass(slots=True)
+class Making:
+    """A table that is being made: how far it is, and then the error that ended it, if one did."""
+
+    key: str  # of the data
+    began: float
+    progress: dict[str, Any]
+    ended: threading.Event
+    error: Exception | None = None
+
+
 class Tables:
     """The tables of jobs, each made anew when its data has changed."""
 
     def __init__(self, state: Path, heavy: Heavy) -> None:
         self._folder, self._heavy = state / "tables", heavy
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
+        self._making: dict[str, Making] = {}
 
     def of(self, job: Path, run: str = "") -> Table:
-        """The table of a job, with the parts of a run if one is named; it may take a while to make."""
+        """The table of a job, with the parts of a run if one is named.
+
+        If it must be made first, and that takes longer than a moment, raises Working, which says how far it is.
+        """
         name = sha256_of([str(job), run])[:20]
         file, about_file = self._folder / f"{name}.sqlite", self._folder / f"{name}.json"
-        with self._one:
-            key = _key(job, run)
-            about = _about(about_file)
-            if about.get("key") != key or not file.is_file():
+        for _ in range(2):
+            key, about = _key(job, run), _about(about_file)
+            if about.get("key") == key and file.is_file():
+                return Table(file, about)
+            with self._lock:
+                before = self._making.get(name)
+                if before is None or (before.ended.is_set() and before.key != key):
+                    made = Making(key, time.monotonic(), {"doing": "Starting"}, threading.Event())
+                    self._making[name] = made
+                    asked = {"job": str(job), "run": run, "into": str(file)}
+                    threading.Thread(target=self._make, args=(name, about_file, key, asked), daemon=True).start()
+                making = self._making[name]
+            if making.ended.wait(MOMENT):
+                with self._lock:
+                    self._making.pop(name, None)
+                if making.error:
+                    raise making.error
+        raise Working(making.progress | {"seconds": round(time.monotonic() - making.began, 1)})
+
+    def _make(self, name: str, about_file: Path, key: str, asked: dict[str, str]) -> None:
+        making = self._making[name]
+        try:
+            with disk_errors(self._folder):
                 make_folder(self._folder)
-                [made] = self._heavy.ask("table", job=str(job), run=run, into=str(file))
-                about = made | {"key": key}
-                write_json(about_file, about)
-        return Table(file, about)
+            for reply in self._heavy.each("table", **asked):
+                if "doing" in reply:
+                    making.progress = reply
+                else:
+                    write_json(about_file, reply | {"key": key})
+        except Exception as error:  # whoever asked for the table gets it
+            making.error = error
+        finally:
+            making.ended.set()
 
     def keep(self, job: Path, run: str, table: Table) -> None:
         """Say that a table shows the review as it is now, after a decision was written into both."""

@@ -6,18 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from gradschool.data.check import check
+from gradschool.data.decided import decided, turns_of
 from gradschool.data.issues import Issue
 from gradschool.data.labels import classes
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split
-from gradschool.errors import DataError
+from gradschool.errors import DataError, ResourceError
 from gradschool.files import new_path
 from gradschool.job import Job, read_job
+from gradschool.preparation import PREPARED
 from gradschool.records import Example, Split
 from gradschool.run import Run
 from gradschool.run_keys import SPLIT
@@ -27,6 +30,8 @@ from gradschool.visible import shortened
 LOOKS = 4  # at the test set, as `prepare` assumes
 MAX_PLANNED = 20_000  # examples that are split here; of more, the first climb says how
 SHORT = 240  # characters of a text in a line of the table
+AT_ONCE = 2_000  # lines that are written together
+INDEXED = ("part", "state", "label", "length", "decision", "findings")
 COLUMNS = (
     *("n INTEGER PRIMARY KEY", "id TEXT", "question TEXT", "ideal TEXT", "words TEXT", "length INT", "part TEXT"),
     *("label TEXT", "state TEXT", "findings TEXT", "decision TEXT", "source TEXT", "grouped TEXT", "item TEXT"),
@@ -71,45 +76,61 @@ class Line:
         )
 
 
-def make_table(folder: Path, run: str, into: Path) -> dict[str, Any]:
-    """Read the examples of a job, with their issues and the review of its preparation, into a table.
+def make_table(folder: Path, run: str, into: Path) -> Iterator[dict[str, Any]]:
+    """Read the examples of a job, with their issues and its review, into a table; yields what it does, then about it.
 
     The parts are those of a run, or as a climb would split them.
     """
     job = read_job(folder)
-    reading = read_examples(job.examples, job.settings.data)
+    yield {"doing": "Reading the examples"}
+    read = read_examples(job.examples, job.settings.data, root=job.folder)
+    yield {"doing": f"Checking {len(read.examples):,} examples"}
+    reading = decided(read, folder)
     checked = check(reading)
     issues: dict[str, list[Issue]] = defaultdict(list)
     for issue in checked.issues:
         issues[issue.id].append(issue)
+    yield {"doing": f"Finding the parts of {len(checked.examples):,} examples"}
     parts, note = _parts(job, checked.examples, run)
     labels = set(classes(checked.examples) or ())
     reviews = {name[1]: row for row in reviewed.rows(folder) if (name := reviewed.name_of(row))[0] == "item"}
-    prepared = (folder / "prepared.json").is_file()
+    now = {example.id: example for example in reading.examples}  # as decided
 
     def lines() -> Iterator[Line]:
-        for example in reading.examples:
-            yield _line(example, issues[example.id], parts.get(example.id, ""), labels, reviews.pop(example.id, None))
+        for one in read.examples:
+            example = now.get(one.id, one)
+            yield _line(example, issues[one.id], parts.get(one.id, ""), labels, reviews.pop(one.id, None))
         for key, row in reviews.items():
             yield _left_out(key, row)
 
-    write_table(into, lines())
+    total = len(read.examples) + len(reviews.keys() - {one.id for one in read.examples})
+    for written in write_table(into, lines()):
+        yield {"doing": "Writing the table", "done": written, "total": total}
     about = [str(issue) for issue in issues[""]]
-    return {"note": note, "issues": about[:100], "columns": reading.columns, "form": reading.form, "prepared": prepared}
+    prepared = (folder / PREPARED).is_file()
+    yield {"note": note, "issues": about[:100], "columns": read.columns, "form": read.form, "prepared": prepared}
 
 
-def write_table(into: Path, lines: Iterable[Line]) -> None:
-    """Write lines into a new table, which replaces an old one."""
-    with new_path(into) as temporary, closing(sqlite3.connect(temporary)) as table:
-        table.execute("PRAGMA journal_mode = OFF")
-        table.execute(f"CREATE TABLE rows ({', '.join(COLUMNS)})")
-        table.executemany(
-            f"INSERT INTO rows VALUES ({', '.join('?' * len(COLUMNS))})",
-            (line.values(number) for number, line in enumerate(lines)),
-        )
-        for column in ("part", "state", "label", "length", "decision", "findings"):
-            table.execute(f"CREATE INDEX by_{column} ON rows ({column})")
-        table.commit()
+def write_table(into: Path, lines: Iterable[Line]) -> Iterator[int]:
+    """Write lines into a new table, which replaces an old one; yields how many are written."""
+    insert = f"INSERT INTO rows VALUES ({', '.join('?' * len(COLUMNS))})"
+    numbered = ((number, line.values(number)) for number, line in enumerate(lines))
+    try:
+        with new_path(into) as temporary, closing(sqlite3.connect(temporary)) as table:
+            table.execute("PRAGMA journal_mode = OFF")
+            table.execute(f"CREATE TABLE rows ({', '.join(COLUMNS)})")
+            while written := list(islice(numbered, AT_ONCE)):
+                table.executemany(insert, (values for _, values in written))
+                yield written[-1][0] + 1
+            for column in INDEXED:
+                table.execute(f"CREATE INDEX by_{column} ON rows ({column})")
+            table.commit()
+    except sqlite3.Error as error:  # of a full disk, too
+        raise ResourceError(
+            "The table of the examples could not be written.",
+            f"SQLite says: {error}.",
+            "free some space on the disk of the studio's folder, and reload the page.",
+        ) from error
 
 
 def _parts(job: Job, examples: Sequence[Example], run: str) -> tuple[dict[str, str], str]:
@@ -163,4 +184,5 @@ def _review(line: Line, row: dict[str, Any]) -> None:
         line.state = str(row["action"])
     found = [one for one in row.get("why") or () if isinstance(one, dict)]
     line.why += [{"kind": str(one.get("kind", "")), "text": str(one.get("text", ""))} for one in found]
-    line.before = [one for one in row.get("before") or () if isinstance(one, dict)]
+    before = [one for one in row.get("before") or () if isinstance(one, dict)]
+    line.before = before if turns_of(before) != turns_of(list(line.messages)) else []

@@ -35,7 +35,6 @@ AROUND = 200  # lines of a document before and after the place that is cited
 MAX_DOCUMENT = 20_000_000  # bytes
 MAX_TURNS = 200
 NOT_IN_NAMES = re.compile(r"[^\w.-]")
-_one = threading.Lock()  # an answer takes all cores
 
 
 async def talk(request: Request) -> Response:
@@ -47,7 +46,7 @@ async def talk(request: Request) -> Response:
         raise UsageError("Nobody is asked.", "", "reload the page, and ask again.")
     conversations = {who: _question(given[who]) for who in SPEAKERS if who in given}
     asked = {"what": "talk", "specialist": str(specialist), "conversations": conversations}
-    return StreamingResponse(_lines(asked), media_type="application/x-ndjson")
+    return StreamingResponse(_lines(asked, studio.talking), media_type="application/x-ndjson")
 
 
 def _question(messages: Any) -> list[dict[str, str]]:
@@ -58,8 +57,8 @@ def _question(messages: Any) -> list[dict[str, str]]:
     return whole[:-1]
 
 
-def _lines(asked: dict[str, Any]) -> Iterator[bytes]:
-    with _one:
+def _lines(asked: dict[str, Any], one: threading.Lock) -> Iterator[bytes]:
+    with one:
         try:
             for reply in replies(CHILD, asked, b"", LIMITS):
                 yield json.dumps(reply).encode() + b"\n"
@@ -119,6 +118,7 @@ def _feedback(studio: Studio, body: Body) -> dict[str, Any]:
     name = NOT_IN_NAMES.sub("_", Run.open(run).job.name)
     folder = studio.folders.home / FEEDBACK
     examples, pairs, bad = (folder / f"{name}{more}.jsonl" for more in ("", "-pairs", "-bad"))
+    studio.folders.demand_inside(examples, pairs, bad)
     answered = [*question, {"role": "assistant", "content": better or said}]
     if kind == "good":
         append_line(examples, {"messages": checked_messages(answered), "origin": origin})

@@ -70,6 +70,7 @@ async def upload(request: Request) -> Response:
         with disk_errors(folder / name):
             await _receive(request, temporary)
             temporary.chmod(FILE_MODE)
+            name = _free_name(folder, name)
             await run_in_threadpool(replace_file, temporary, folder / name)
     except ClientDisconnect as error:
         raise UsageError(f"{name} did not arrive completely.", "The connection ended.", "choose it again.") from error
@@ -78,22 +79,34 @@ async def upload(request: Request) -> Response:
     return json_reply({"path": folders.shown(folder / name), "bytes": (folder / name).stat().st_size})
 
 
+def _free_name(folder: Path, name: str) -> str:
+    """The name, with a number if another file of this visit has it: two folders may each have a file of one name."""
+    path, number = Path(name), 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{path.stem}-{number}{path.suffix}"
+    return name
+
+
 async def _receive(request: Request, temporary: Path) -> None:
+    """Write what arrives; it ends before the disk is full, also if the request does not say how much it is."""
     with temporary.open("wb") as file:
         waiting = bytearray()
         async for part in request.stream():
             waiting += part
             if len(waiting) >= AT_ONCE:
+                _demand_space(temporary.parent, len(waiting), file.tell())
                 await asyncio.to_thread(file.write, bytes(waiting))
                 waiting.clear()
         await asyncio.to_thread(file.write, bytes(waiting))
 
 
-def _demand_space(folder: Path, size: int) -> None:
+def _demand_space(folder: Path, size: int, arrived: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if size + RESERVE > free:
+        has = f"at least {(arrived + size) / 1e6:,.0f}" if arrived else f"{size / 1e6:,.0f}"
         raise ResourceError(
-            f"The file does not fit on the disk: it has {size / 1e6:,.0f} MB.",
+            f"The file does not fit on the disk: it has {has} MB.",
             f"{free / 1e6:,.0f} MB are free, of which {RESERVE / 1e6:,.0f} MB must stay free.",
             "free some space; or put the file into a named folder on another disk, and choose it there.",
         )

@@ -9,6 +9,12 @@ export class StudioError extends Error {
   }
 }
 
+const AGAIN = 400; // milliseconds
+const UNREAD = {
+  what: "The file was not uploaded.",
+  why: "The browser could not read it, or the connection ended. A folder cannot be uploaded as a file.",
+  fix: "check that it is a file that you may read, and choose it again.",
+};
 const GONE = {
   what: "The studio does not answer.",
   why: "It may have been closed. Work that it has started goes on without it.",
@@ -31,9 +37,16 @@ export async function post(address, values = {}, signal) {
   });
 }
 
+/** Ask; while the studio is still computing the reply, say so with an event `working`, and ask again. */
 async function send(address, options) {
-  const response = await reach(address, options);
-  const value = await response.json().catch(() => ({}));
+  let response, value;
+  for (;;) {
+    response = await reach(address, options);
+    value = await response.json().catch(() => ({}));
+    if (response.status !== 202) break;
+    document.dispatchEvent(new CustomEvent("working", { detail: value.working }));
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  }
   if (!response.ok) throw new StudioError(value.error ?? GONE, response.status);
   return value;
 }
@@ -64,7 +77,7 @@ export function upload(address, file, progress) {
       if (request.status < 300) resolve(value);
       else reject(new StudioError(value.error ?? GONE, request.status));
     };
-    request.onerror = () => reject(new StudioError(GONE));
+    request.onerror = () => get("queue").then(() => reject(new StudioError(UNREAD)), reject);
     request.send(file);
   });
 }

@@ -18,7 +18,7 @@ async function load() {
   b ||= (usable.find((run) => run.path !== a && run.job === usable.find((one) => one.path === a)?.job) ?? usable.find((run) => run.path !== a)).path;
   const select = (value, set) => h("select", { onchange: (event) => { set(event.target.value); page = 0; draw(); } }, usable.map((run) => option(run.path, `${run.name}: ${run.state}${run.score === null ? "" : `, ${score(run.score)}`}`, value)));
   show(screen, head("Compare", [["Start", "/"]]),
-    h("div", { class: "filters" }, labelled("First run", select(a, (value) => { a = value; })), labelled("Second run", select(b, (value) => { b = value; }))), result);
+    h("div", { class: "filters two" }, labelled("First run", select(a, (value) => { a = value; })), labelled("Second run", select(b, (value) => { b = value; }))), result);
   draw();
 }
 

@@ -32,7 +32,7 @@ function set(element, attributes) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "style") Object.assign(element.style, value);
     else if (name === "value") element.value = value;
-    else if (name === "href" && !/^(\/|#|\?)/.test(value)) throw new Error("links lead within the studio only");
+    else if (name === "href" && !/^(\/(?!\/)|#|\?)/.test(value)) throw new Error("links lead within the studio only");
     else element.setAttribute(name, value === true ? "" : READ_OUT.includes(name) ? visible(String(value)) : value);
   }
 }

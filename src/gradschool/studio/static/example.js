@@ -10,13 +10,15 @@ export async function openExample(n, run, facets, decided) {
   const load = () => filled(content, async () => draw(await get("example", { path, run, n })));
   const draw = (one) => {
     box.querySelector("h2").textContent = `Example ${one.id}`;
-    const fields = one.messages.map((message) => field(message, !facets.about.prepared));
+    const { prepared } = facets.about;
+    const fields = one.messages.map(field);
+    box.unsaved = () => fields.some(([, area], i) => area.value !== one.messages[i].content);
     const problem = h("div"), tokens = h("div", { "aria-live": "polite" });
     const read = () => fields.map(([role, area]) => ({ role, content: area.value }));
     const decide = async (decision) => {
       show(problem);
       try {
-        await post("decide", { path, run, n, version: one.version, decision, ...(decision === "edit" ? { messages: read() } : {}) });
+        await post("decide", { path, run, n, item: one.item, version: one.version, decision, ...(decision === "edit" ? { messages: read() } : {}) });
         decided(decision);
         say("Saved in review.jsonl.");
         await load();
@@ -31,8 +33,7 @@ export async function openExample(n, run, facets, decided) {
       fields.map(([, , element]) => element),
       one.before.length > 0 && h("details", h("summary", "As it was read"), h("div", { class: "turns" }, one.before.map((message) => h("p", h("b", `${message.role}: `), h("span", { class: "text" }, message.content))))),
       problem,
-      facets.about.prepared ? h("div", { class: "actions decide" }, action("Keep as it was read", () => decide("keep")), action("Drop", () => decide("drop")), action("Save the correction", () => decide("edit"), { class: "main" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, "It counts when the job is prepared again."))
-        : h("p", { class: "soft" }, "Examples of a job that was not prepared are changed in their file."),
+      h("div", { class: "actions decide" }, action("Keep as it was read", () => decide("keep")), action("Drop", () => decide("drop")), action("Save the correction", () => decide("edit"), { class: "main" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, prepared ? "It counts when the job is prepared again." : "It counts from the next climb on; the file stays as it is.")),
       h("div", { class: "actions" }, action("Show the tokens", () => filled(tokens, async () => {
         show(tokens, h("p", { class: "soft", role: "status" }, "Reading the tokens with the base of the job; the first time takes some seconds…"));
         const found = await post("tokens", { path, messages: read() });
@@ -43,8 +44,8 @@ export async function openExample(n, run, facets, decided) {
   await load();
 }
 
-function field({ role, content }, off) {
-  const area = h("textarea", { rows: Math.min(14, Math.max(2, Math.ceil(content.length / 90) + content.split("\n").length - 1)), readonly: off });
+function field({ role, content }) {
+  const area = h("textarea", { rows: Math.min(14, Math.max(2, Math.ceil(content.length / 90) + content.split("\n").length - 1)) });
   area.value = content;
   const words = { system: "Instructions", user: "Question", assistant: "Answer" };
   return [role, area, h("div", { class: `turn ${role}` }, labelled(words[role] ?? role, area))];
@@ -56,12 +57,13 @@ function conflict(now) {
 }
 
 export function addExample(facets, done) {
-  const fields = [{ role: "user", content: "" }, { role: "assistant", content: "" }].map((one) => field(one, false));
-  dialog("Add an example", [h("p", { class: "soft" }, "What would someone ask, and what should be answered?"), fields.map(([, , element]) => element)], [
+  const fields = [{ role: "user", content: "" }, { role: "assistant", content: "" }].map(field);
+  const box = dialog("Add an example", [h("p", { class: "soft" }, "What would someone ask, and what should be answered?"), fields.map(([, , element]) => element)], [
     ["Add", async () => {
       if (fields.some(([, area]) => !area.value.trim())) throw new StudioError({ what: "The example is not complete.", fix: "write a question and an answer." });
       const { added } = await post("examples/add", { path, messages: fields.map(([role, area]) => ({ role, content: area.value })) });
       say(`Added; ${plural(added, "example")} by hand.`);
       done();
     }, { class: "main" }], ["Cancel", null]]);
+  box.unsaved = () => fields.some(([, area]) => area.value.trim());
 }

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { openExample, addExample } from "./example.js";
 import { byId, h, link, path, screen, show, update } from "./dom.js";
 import { pager } from "./pager.js";
-import { action, badge, count, errorBox, filled, head, labelled, plural, say } from "./parts.js";
+import { action, badge, count, duration, errorBox, filled, head, labelled, plural, say } from "./parts.js";
 
 const address = new URLSearchParams(location.search);
 const NAMES = ["search", "part", "state", "label", "finding", "decision", "min", "max", "sort", "run"];
@@ -21,7 +21,6 @@ async function load() {
       action("Add an example", () => addExample(facets, load)),
       facets.about.prepared && action("Prepare again", again, { class: "main" })],
     h("p", { class: "soft" }, `${plural(facets.total, "example")}, ${facets.about.form}. ${facets.about.note}`)),
-    !facets.about.prepared && h("p", { class: "note" }, "This job was not prepared: its examples are read as they are in their files, so that they cannot be changed here. To keep, drop and correct them, make a new job from the file."),
     facets.added > 0 && h("p", { class: "note" }, `${plural(facets.added, "example")} added by hand in added.jsonl. `, facets.remembered ? "“Prepare again” takes them in." : "To use them, name the file too: examples = [\"examples.jsonl\", \"added.jsonl\"] in job.toml."),
     facets.about.issues.length > 0 && h("details", { class: "note" }, h("summary", plural(facets.about.issues.length, "remark about the files", "remarks about the files")), h("ul", facets.about.issues.map((one) => h("li", one)))),
     filters(), bar, list);
@@ -93,8 +92,16 @@ document.addEventListener("work", ({ detail }) => {
   const before = again.state;
   again.state = mine.state;
   if (before && mine.state === "done") { say("Prepared again."); filled(screen, load); }
-  if (before && mine.state === "failed") show(bar, errorBox({ what: "The preparation failed.", why: mine.said.trim().split("\n").slice(-4).join("\n") }));
+  if (before && mine.state === "failed") show(bar, errorBox({ what: "The preparation failed.", why: mine.said.trim().split("\n").slice(-4).join("\n"), fix: "read all that it said in the queue; the job is as it was before." }));
 });
 
-show(screen, head("Examples", [["Start", "/"]]), h("p", { class: "loading", role: "status" }, "Reading the examples… Of a large job, this takes a while the first time."));
+const waiting = h("p", { class: "soft", role: "status" }, "Reading the examples…"), waited = h("progress", { max: "1", "aria-label": "Reading the examples" }), since = h("p", { class: "soft small" });
+document.addEventListener("working", ({ detail: { doing, done, total, seconds } }) => {
+  if (!waiting.isConnected) show(bar.isConnected ? bar : screen, waiting, waited, since);
+  if (!waiting.textContent.startsWith(doing)) waiting.textContent = `${doing}…`; // so that it is read out once
+  if (total) waited.value = done / total;
+  else waited.removeAttribute("value");
+  since.textContent = `${total ? `${count(done)} of ${count(total)} · ` : ""}${duration(seconds)} so far. The table is made once, and again when the data has changed.`;
+});
+show(screen, head("Examples", [["Start", "/"]]), h("div", { class: "making" }, waiting, waited, since));
 filled(screen, load);

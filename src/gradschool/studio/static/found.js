@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { h, link, show } from "./dom.js";
-import { action, count, plural, say, table } from "./parts.js";
+import { action, count, dialog, errorBox, plural, say, table } from "./parts.js";
 
 const listed = (counts) => Object.entries(counts ?? {}).sort(([, a], [, b]) => b - a).map(([kind, number]) => `${kind} ${count(number)}`).join(", ");
 
@@ -41,6 +41,7 @@ function privateData(now, id, again) {
   if (!now.values.length) return h("section", h("h2", "Private data"), h("p", { class: "soft" }, "None was found."));
   let changed = 0;
   const note = h("p", { class: "soft", role: "status" });
+  const failed = (error) => dialog("This did not work", [errorBox(error)], [["Close", null]]);
   const decide = async (value, decision, as) => {
     await post("preview/decide", { id, kind: "value", key: value.value, decision, ...(decision === "edit" ? { as } : {}) });
     changed++;
@@ -51,9 +52,9 @@ function privateData(now, id, again) {
     table("Private data", ["Kind", "Value", "In its place", ["Times", "n"], "Decision"], now.values.map((value) => {
       const as = h("input", { type: "text", "aria-label": `In place of ${value.text}` });
       as.value = value.as ?? "";
-      as.addEventListener("change", () => decide(value, "edit", as.value).catch((error) => { note.textContent = error.what; }));
+      as.addEventListener("change", () => decide(value, "edit", as.value).catch((error) => { as.value = value.as ?? ""; failed(error); }));
       const select = h("select", { "aria-label": `Decision about ${value.text}` }, [["", "replace"], ["keep", "keep as it is"], ["drop", "leave its examples out"]].map(([word, label]) => h("option", { value: word, selected: word === value.decision }, label)));
-      select.addEventListener("change", () => decide(value, select.value).catch((error) => { note.textContent = error.what; }));
+      select.addEventListener("change", () => decide(value, select.value).catch((error) => { select.value = value.decision; failed(error); }));
       return h("tr", h("td", { "data-label": "Kind" }, value.kind), h("td", { "data-label": "Value", class: "text" }, value.text), h("td", { "data-label": "In its place" }, as), h("td", { class: "n", "data-label": "Times" }, value.times), h("td", { "data-label": "Decision" }, select));
     }), { class: "stack" }), note,
     action("Look at the files again", async () => { await post("preview/again", { id }); again(); }));

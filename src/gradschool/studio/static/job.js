@@ -13,7 +13,7 @@ async function draw() {
       h("a", { class: "button main", href: "#climb" }, "Climb…")],
     h("p", { class: "soft mono" }, job.folder)),
     job.error ? [errorBox(new StudioError(job.error)), h("p", "Correct the file below.")] : about(job),
-    job.work.filter((one) => one.state !== "done").length > 0 && h("section", h("h2", "In the queue"), job.work.filter((one) => one.state !== "done").map((one) =>
+    job.work.filter((one) => one.state !== "done").length > 0 && h("section", h("h2", "Work on it"), job.work.filter((one) => one.state !== "done").map((one) =>
       h("p", { class: "card line" }, badge(one.state), h("b", one.title), h("a", { href: one.about.run ? link("run", { path: one.about.run }) : "/queue" }, one.about.run ? "Follow it" : "Show the queue")))),
     runs(job.runs),
     !job.error && climbForm(job),

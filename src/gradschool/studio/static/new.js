@@ -22,7 +22,7 @@ async function start() {
   const problem = h("div");
   const picker = h("input", { type: "file", multiple: true, class: "hidden", id: "picker", tabindex: "-1", "aria-label": "Files", onchange: (event) => filled(problem, () => add([...event.target.files])) });
   const drop = h("div", { class: "drop", ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, ondragleave: () => drop.classList.remove("over"),
-    ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); filled(problem, () => add([...event.dataTransfer.files])); } },
+    ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); filled(problem, () => add(dropped(event.dataTransfer))); } },
   h("p", h("b", "Drop files here")), h("p", { class: "soft" }, "Tables (CSV, XLSX), JSON, mailboxes, chat and ticket exports, documents, or archives of these. They stay on this machine."),
   h("div", { class: "actions center" }, h("button", { type: "button", onclick: () => picker.click() }, "Choose files"), action("Choose a folder here", browse), picker));
   show(screen, head("New job", [["Start", "/"]]),
@@ -35,13 +35,27 @@ async function start() {
         labelled("Pass mark", h("input", { name: "pass_mark", type: "number", min: "0.01", max: "1", step: "any" }), "From 0 to 1: how good is good enough? If you do not know, leave it empty; the first climb then shows what is reached."),
         labelled("Private data", h("select", { name: "private" }, h("option", { value: "pseudonyms" }, "replace by made-up names and numbers"), h("option", { value: "drop" }, "leave examples with private data out"), h("option", { value: "keep" }, "keep as it is")), "Names, addresses, phone numbers, accounts, keys. Which were found is shown before anything is written.")),
       h("details", h("summary", "More: columns, people, languages, guidelines"), h("div", { class: "fields" },
-        text("input_column", "Column with the question", "If its name does not say so."), text("output_column", "Column with the ideal answer"), text("group_column", "Column with the customer or thread", "Examples of one group stay together."), text("date_column", "Column with the date"), text("text_column", "Column with the author's texts", "For a style."),
+        column("input_column", "Column with the question", "If its name does not say so."), column("output_column", "Column with the ideal answer"), column("group_column", "Column with the customer or thread", "Examples of one group stay together."), column("date_column", "Column with the date"), text("text_column", "Column with the author's texts", "For a style."),
         text("author", "Author", "For a style: mail addresses or names, separated by commas."), text("agent", "Who answers", "For a persona: names or roles, separated by commas."), text("language", "Languages to keep", "Such as en, de."), text("guidelines", "File with guidelines", "In one of the folders of the studio."), text("others", "Texts of other people", "For a style: a file or folder in the folders of the studio.")))),
       problem, h("div", { class: "actions" }, h("button", { type: "submit", class: "main" }, "Look at the files"), h("span", { class: "soft" }, "Nothing is written into your folder yet."))));
   files();
 }
 
+/** A field that names a column: the tables are read again with it. */
+function column(name, label, about) {
+  const field = text(name, label, about);
+  field.querySelector("input").addEventListener("change", understood);
+  return field;
+}
+
 const text = (name, label, about = "") => labelled(label, h("input", { name, type: "text", autocomplete: "off", spellcheck: "false" }), about);
+
+/** The files that were dropped; a browser gives folders as files that it cannot read. */
+function dropped(data) {
+  const folder = [...data.items].map((item) => item.webkitGetAsEntry?.()).find((entry) => entry?.isDirectory);
+  if (folder) throw new StudioError({ what: `${folder.name} is a folder.`, why: "Only files can be dropped.", fix: "drop the files in it; or take the folder with “Choose a folder here”, if it is in a folder of the studio." });
+  return [...data.files];
+}
 
 async function add(given) {
   if (!batch) {
@@ -55,7 +69,7 @@ async function add(given) {
     try {
       const saved = await upload(`upload?${new URLSearchParams({ batch, name: file.name })}`, file, (part) => { sources.get(key).part = part; files_(key); });
       sources.delete(key);
-      sources.set(saved.path, { ...saved, name: file.name, uploaded: true });
+      sources.set(saved.path, { ...saved, name: saved.path.split("/").at(-1), uploaded: true });
     } catch (error) {
       sources.set(key, { name: file.name, error });
     }

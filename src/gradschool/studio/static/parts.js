@@ -46,11 +46,20 @@ export function dialog(title, content, buttons, attributes = {}) {
   const box = h("dialog", { "aria-labelledby": id, ...attributes },
     h("h2", { id }, title), h("div", { class: "content" }, content));
   const close = () => box.close();
+  // One key does not throw away what was typed: if `unsaved` says that there is some, the dialog closes at the second.
+  let warned = false;
+  const leave = (event) => {
+    if (warned || !box.unsaved?.()) return close();
+    event.preventDefault();
+    warned = true;
+    row.before(h("p", { class: "note", role: "alert" }, "What you wrote is not saved. Close again to leave without it."));
+  };
+  box.addEventListener("cancel", leave);
   const row = h("div", { class: "actions" }, buttons.map(([label, run, more = {}]) =>
     h("button", {
       type: "button", ...more,
       onclick: async (event) => {
-        if (!run) return close();
+        if (!run) return leave(event);
         event.target.disabled = true;
         try {
           if ((await run(box)) !== false) close();
@@ -115,7 +124,7 @@ export function head(title, way, actions = [], about = null) {
 
 /** Pages about one run, as tabs. */
 export function tabs(run, current) {
-  const pages = [["run", "Climb"], ["answers", "Answers"], ["talk", "Talk"], ["ship", "Ship"]];
+  const pages = [["run", "Climb"], ["answers", "Result"], ["talk", "Talk"], ["ship", "Ship"]];
   return h("nav", { class: "tabs", "aria-label": "This run" }, pages.map(([page, label]) =>
     h("a", { href: link(page, { path: run }), "aria-current": page === current && "page" }, label)));
 }

@@ -8,6 +8,7 @@ import { action, badge, duration, errorBox, filled, head, plural, score, size, s
 
 const parts = Object.fromEntries(["state", "ladder", "floors", "now", "losses", "result", "tried", "gates", "notes"].map((name) => [name, h("div", { class: `part-${name}` })]));
 const seen = { results: {}, order: [], trainings: new Trainings(), notes: [], progress: null, began: null, last: 0 };
+parts.state.setAttribute("aria-live", "polite");
 let run = null, after = 0, ended = null;
 
 async function load() {
@@ -18,7 +19,7 @@ async function load() {
     head(run.name, [["Start", "/"], ...(run.work[0]?.about.job ? [[run.job, link("job", { path: run.work[0].about.job })]] : [])], [],
       h("p", { class: "soft" }, `${details.job} over ${run.base}, ${details.metric}${details.pass_mark === null ? "" : `, pass mark ${details.pass_mark}`}, began `, when(run.began))),
     tabs(path, "run"),
-    !run.own && h("p", { class: "note" }, "This run was not begun here. What its record says is shown as it is; the answers page computes the scores again."),
+    !run.own && h("p", { class: "note" }, "This run was not begun here. What its record says is shown as it is; the result page computes the scores again."),
     parts.state, parts.result,
     h("div", { class: "columns" },
       h("div", h("section", { "aria-labelledby": "h-ladder" }, h("h2", { id: "h-ladder" }, "The ladder"), parts.ladder, parts.floors, parts.now), parts.losses, parts.gates),

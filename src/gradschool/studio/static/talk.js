@@ -122,7 +122,8 @@ function judge(who, messages, line) {
   const correct = () => {
     const area = h("textarea", { rows: "6" });
     area.value = line.text;
-    dialog("What should it have said?", [labelled("The right answer", area, "It becomes an example, and with the answer that was given a pair of a good and a bad answer.")], [["Keep the correction", () => send("corrected", area.value), { class: "main" }], ["Cancel", null]]);
+    const box = dialog("What should it have said?", [labelled("The right answer", area, "It becomes an example, and with the answer that was given a pair of a good and a bad answer.")], [["Keep the correction", () => send("corrected", area.value), { class: "main" }], ["Cancel", null]]);
+    box.unsaved = () => area.value !== line.text;
   };
   return h("div", { class: "actions judge" }, action("Good", () => send("good"), { class: "small", "aria-label": `Good answer of the ${who}` }), action("Bad", () => send("bad"), { class: "small", "aria-label": `Bad answer of the ${who}` }), action("Correct…", correct, { class: "small", "aria-label": `Correct the answer of the ${who}` }),
     h("span", { class: "soft small" }, line.abstained ? "It is not sure, and leaves this to a person." : duration(line.seconds)), note);
