@@ -12,11 +12,10 @@ def studio(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             table([f"{result['examples']:,} examples", "milliseconds"], rows),
-            f"The first page is answered {result['seconds_to_first_page']:.1f} s after the command was started and "
-            f"{result['seconds_after_it_listens']:.1f} s after the server listens. The table takes "
-            f"{result['table_seconds']:.0f} s to make, in which no reply takes longer than "
-            f"{result['longest_wait_meanwhile']:.1f} s, and {result['table_bytes'] / 1e6:.0f} MB of disk; the server "
-            f"has {memory[0]} MB of memory at first and {memory[1]} MB at the end. Medians; {result['processor']}, "
-            f"{result['cores']} cores; `{result['command']}`.\n",
+            f"The first page takes {result['seconds_to_first_page']:.1f} s from the start of the command, and "
+            f"{result['seconds_after_it_listens']:.2f} s from when the server listens. The table takes "
+            f"{result['table_seconds']:.0f} s to make and {result['table_bytes'] / 1e6:.0f} MB of disk; the server has "
+            f"{memory[0]} MB of memory at first and {memory[1]} MB at the end. All times are processor time, those of "
+            f"the table medians; {result['processor']}, {result['cores']} cores; `{result['command']}`.\n",
         ]
     )

@@ -44,7 +44,7 @@ async def overview(request: Request) -> Response:
         exports = [_exported(studio, work) for work in works if work.kind == "export"]
         servers = [_served(studio, work) for work in works if work.kind == "serve"]
         return {
-            "specialist": f"{path}/{PACKED}",
+            "specialist": str(run / PACKED),
             "forms": [{"form": form, "about": ABOUT[form]} for form in ABOUT if form in get_args(ExportForm)],
             "formats": list(get_args(NumberFormat)),
             "format": NUMBER_FORMAT,

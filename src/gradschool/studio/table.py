@@ -17,6 +17,7 @@ from gradschool.errors import ResourceError, UsageError
 from gradschool.files import disk_errors, read_json, sha256_of, write_json
 from gradschool.job import read_job
 from gradschool.json_text import parse_json
+from gradschool.preparation import PREPARED
 from gradschool.studio.heavy import Heavy
 from gradschool.studio.replies import NotFound, Working
 
@@ -201,7 +202,7 @@ def _about(file: Path) -> dict[str, Any]:
 
 def _key(job: Path, run: str) -> str:
     """A hash of what the table is made of: the names, sizes and times of the files."""
-    paths = [job / "job.toml", job / REVIEW, *read_job(job).examples]
+    paths = [job / "job.toml", job / REVIEW, job / PREPARED, *read_job(job).examples]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     return sha256_of([run, stats])

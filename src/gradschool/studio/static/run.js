@@ -175,7 +175,7 @@ async function begun() {
     if (!begins) return true;
     const above = head(path.split("/").at(-1), [["Start", "/"]]);
     if (!["waiting", "running", "stopping"].includes(begins.state)) {
-      show(screen, above, h("div", { class: "error", role: "alert" }, h("p", h("b", "The climb has not begun.")), h("pre", { class: "lines" }, begins.said.trim())));
+      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || "Its process was ended from outside.", fix: "open the job, and start the climb again." }));
       return false;
     }
     show(screen, above, h("p", { class: "loading", role: "status" }, "The climb begins…"));
