@@ -24,7 +24,7 @@ function scores(rungs, confidence, chosen) {
   return fold("Scores", `${last.rung} ${score(last.score.mean)}${last.differences.length ? `, ${last.differences[0][0]}` : ""}`,
     h("p", { class: "soft small" }, `On the test examples, which no choice has seen. Each bound has ${confidence} confidence; differences are paired.`),
     table("Scores of each rung", ["Rung", "Recipe", ["Score", "n"], ["Bounds", "n"], "Difference"], rungs.map((one) => h("tr", { class: one.rung === chosen && "chosen" }, h("th", { scope: "row" }, one.rung), h("td", { "data-label": "Recipe" }, one.recipe), cell("Score", score(one.score.mean)), cell("Bounds", bounds(one.score.interval)),
-      h("td", { "data-label": "Difference" }, one.differences.map(([mean, interval]) => h("div", mean, h("small", interval))))))));
+      h("td", { "data-label": "Difference" }, h("div", one.differences.map(([mean, interval]) => h("div", mean, h("small", interval))))))), { class: "stack" }));
 }
 
 function cost(rungs, chosen) {
