@@ -31,7 +31,7 @@ function about(job) {
 function runs(found) {
   return h("section", { "aria-labelledby": "runs" }, h("h2", { id: "runs" }, "Runs"),
     found.length === 0 ? h("p", { class: "empty" }, "Not climbed yet.")
-      : table("Runs", ["Run", "State", "Rung", ["Score", "n"], ["Pass mark", "n"], "Began"], found.map((run) => h("tr",
+      : table("Runs of this job", ["Run", "State", "Rung", ["Score", "n"], ["Pass mark", "n"], "Began"], found.map((run) => h("tr",
         h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", { "data-label": "State" }, badge(run.state)),
         h("td", { "data-label": "Rung" }, run.rung), h("td", { class: "n", "data-label": "Score" }, score(run.score)),
         h("td", { class: "n", "data-label": "Pass mark" }, run.pass_mark ?? ""), h("td", { "data-label": "Began" }, when(run.began)))), { class: "stack" }));

@@ -131,7 +131,7 @@ function result() {
   show(parts.result, h("section", { class: `verdict ${details.verdict.replaceAll(" ", "-")}` },
     h("p", { class: "big" }, words[details.verdict]),
     h("p", `The ${details.packaged} rung is packaged. On ${plural(run.examples ?? 0, "test example")} that it never saw, its ${details.metric} is ${score(run.score)}, bounds ${score(run.low)} to ${score(run.high)}${details.pass_mark === null ? "." : `; the pass mark is ${details.pass_mark}.`}`),
-    details.remedies.length > 0 && [h("h3", "What would most likely help"), h("ul", details.remedies.map((one) => h("li", one)))],
+    details.remedies.length > 0 && [h("h2", { class: "sub" }, "What would most likely help"), h("ul", details.remedies.map((one) => h("li", one)))],
     h("div", { class: "actions" }, h("a", { class: "button main", href: link("talk", { path }) }, "Talk to it"), h("a", { class: "button", href: link("answers", { path }) }, "See its answers"), h("a", { class: "button", href: link("ship", { path }) }, "Ship it"), h("a", { class: "button quiet", href: link("compare", { a: path }) }, "Compare"))));
 }
 
@@ -139,7 +139,7 @@ function gates() {
   const found = [...Object.values(seen.results).flatMap((one) => one.gates.map((gate) => [one.rung, gate])), ...run.details.gates.map((gate) => ["package", gate])];
   if (!found.length) return;
   update(parts.gates, h("section", { "aria-labelledby": "h-gates" }, h("h2", { id: "h-gates" }, "Gates"), h("p", { class: "soft small" }, "Checks that can refuse a specialist, whatever its score is."),
-    table("Gates", ["Rung", "Gate", "Result", "Evidence"], found.map(([rung, gate]) => h("tr", h("th", { scope: "row" }, rung), h("td", { "data-label": "Gate" }, gate.name),
+    table("Gates of each rung", ["Rung", "Gate", "Result", "Evidence"], found.map(([rung, gate]) => h("tr", h("th", { scope: "row" }, rung), h("td", { "data-label": "Gate" }, gate.name),
       h("td", { "data-label": "Result" }, badge(gate.held ? (gate.exception ? "waiting" : "passed") : "failed", gate.held ? gate.exception || "passed" : "failed")), h("td", { "data-label": "Evidence" }, gate.evidence))), { class: "stack" })));
 }
 
@@ -147,7 +147,7 @@ function tried() {
   const rows = Object.entries(run.details.tried).flatMap(([rung, one]) => [...one.tried.map(([what, value]) => [rung, what, value, false]), [rung, "score of the chosen one", one.validation, true]]);
   if (!rows.length) return show(parts.tried);
   update(parts.tried, h("section", { "aria-labelledby": "h-tried" }, h("h2", { id: "h-tried" }, "What was tried"), h("p", { class: "soft small" }, "On validation examples; the test set is only for the verdict."),
-    table("What was tried", ["Rung", "Alternative", ["Result", "n"]], rows.map(([rung, what, value, chosen]) => h("tr", { class: chosen && "chosen" }, h("th", { scope: "row" }, rung), h("td", what), h("td", { class: "n" }, score(value)))))));
+    table("What was tried on validation", ["Rung", "Alternative", ["Result", "n"]], rows.map(([rung, what, value, chosen]) => h("tr", { class: chosen && "chosen" }, h("th", { scope: "row" }, rung), h("td", what), h("td", { class: "n" }, score(value)))))));
 }
 
 /** The scores of trivial answers, which a rung must beat too. */

@@ -51,7 +51,7 @@ function runList(runs) {
   return h("section", { "aria-labelledby": "runs" },
     h("div", { class: "row" }, h("h2", { id: "runs" }, "Runs"), runs.length > 1 && h("a", { href: "/compare" }, "Compare two")),
     runs.length === 0 ? h("p", { class: "soft" }, "Nothing has been climbed yet. Open a job to start.")
-      : table("Runs", ["Run", "State", "Rung", ["Score", "n"], ["Bounds", "n"], ["Pass mark", "n"], "Base", "Began"], runs.map(row), { class: "stack" }));
+      : table("All runs", ["Run", "State", "Rung", ["Score", "n"], ["Bounds", "n"], ["Pass mark", "n"], "Base", "Began"], runs.map(row), { class: "stack" }));
 }
 
 function row(run) {
