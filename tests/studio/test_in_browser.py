@@ -169,7 +169,7 @@ def test_from_a_table_to_a_proven_specialist(chromium: Any, studio: Studio, tmp_
     studio.start()
     page.get_by_text("The studio does not answer").wait_for(state="hidden")
 
-    until((done / "climb.json").exists)
+    until((done / "climbed.json").exists)
     page.get_by_text("Proven: it reaches the pass mark.").wait_for()
     assert page.locator(".rung.packaged.passed").count() == 1 and page.locator(".loss svg").count() >= 1
     assert [line for line in complaints if "ERR_CONNECTION" not in line] == []
