@@ -2,6 +2,7 @@
 
 import base64
 import io
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,14 @@ def dicom() -> bytes:
 
 
 def images(_: Path) -> list[Sample]:
-    """A file of each format, and some of unusual modes."""
+    """A file of each format, and some of unusual modes; DICOM if the library for it is installed."""
     exif = Image.Exif()
     exif[0x0112] = 6
     samples = [one_file(f"a.{ending}", picture(kind)) for ending, kind in FORMATS.items()]
     modes = (("PNG", "RGBA"), ("PNG", "P"), ("PNG", "I;16"), ("TIFF", "F"), ("GIF", "P"), ("TIFF", "CMYK"))
     samples += [one_file(f"{mode[0]}.{kind.lower()}", picture(kind, mode)) for kind, mode in modes]
     samples.append(one_file("turned.jpg", picture("JPEG", exif=exif)))
-    return [*samples, one_file("a.dcm", dicom())]
+    return [*samples, *([one_file("a.dcm", dicom())] if find_spec("pydicom") else [])]
 
 
 def rows(_: Path) -> list[Sample]:

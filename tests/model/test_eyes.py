@@ -109,6 +109,18 @@ def test_prompts_are_those_of_the_bases_own_processor(
     assert len(set(own)) == len(own) > 1 and eyes.token_id not in ids  # text of the user is no image token
 
 
+def test_texts_around_an_image_are_read_together_with_the_prompt(
+    engines: dict[str, LocalEngine], tmp_path: Path
+) -> None:
+    engine, image = engines["gemma3"], picture(tmp_path, 3)  # it writes empty lines around an image
+    processor = AutoProcessor.from_pretrained(engine.folder, backend="pil")
+    parts = [{"type": "text", "text": "What\n"}, {"type": "image"}, {"type": "text", "text": "\nis this?"}]
+    text = processor.apply_chat_template([{"role": "user", "content": parts}], add_generation_prompt=True)
+    own = processor(text=text, images=[[Pillow.open(image.file)]], add_special_tokens=False, return_tensors="pt")
+    ids = engine.chat.prompt_ids((Message("user", f"What\n{IMAGE}\nis this?", images=(image,)),))
+    assert without_images(ids, eyes_of(engine).place_id) == own["input_ids"][0].tolist()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_answers_read_images_and_do_not_depend_on_the_batch(
     engines: dict[str, LocalEngine], family: str, tmp_path: Path
