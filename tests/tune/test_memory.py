@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -121,8 +122,14 @@ def test_too_little_memory_for_a_row_is_an_error_with_figures() -> None:
 
 
 def test_layers_in_the_vision_tower_are_counted() -> None:
-    vision = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    vision: dict[str, Any] = {
+        "hidden_size": 24,
+        "intermediate_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+    }
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    sizes |= {"num_attention_heads": 4}
     text = LlamaConfig(vocab_size=64, num_key_value_heads=2, **sizes)
     tower = CLIPVisionConfig(image_size=16, patch_size=4, **vision)
     config = LlavaConfig(vision_config=tower, text_config=text, vision_feature_layer=-2)
