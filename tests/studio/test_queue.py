@@ -56,10 +56,10 @@ def sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_runs_and_its_result_and_exit_code_are_kept(folders: Folders) -> None:
     queue = Queue(folders)
     good = queue.add("report", "The version", ("version",), {})
-    bad = queue.add("report", "No run", ("report", "nowhere"), {})
+    bad = queue.add("report", "No option", ("version", "--nowhere"), {})
     until(lambda: states(queue) == ["done", "failed"], queue)
     assert queue.place(good).result().strip() and queue.find(good.id).code == 0
-    assert "nowhere is not a run" in queue.place(bad).tail()
+    assert "No such option: --nowhere" in queue.place(bad).tail()
 
 
 @pytest.mark.usefixtures("sleeping")
