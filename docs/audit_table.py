@@ -25,6 +25,7 @@ def audit_gates(result: dict[str, Any]) -> str:
     )
     head = ["trainings", "gate", "number", "wrong", "bounds of the fraction", "said to be not measured"]
     changed = [row for record in result["trainings"].values() if (row := _refusals(record))]
+    lost = [row for record in result["trainings"].values() if (row := _forgotten(record))]
     audited = sum(bool(one["parts"]) for one in result["trainings"].values())
     about = f"{audited} trainings; {bases}. {result['environment']['processor']}"
     return "\n".join(
@@ -34,9 +35,22 @@ def audit_gates(result: dict[str, Any]) -> str:
             "refused and that it is answered; of the requests that the base refuses in its greedy answers, how many "
             "the specialist answers, and how many of these answers begin as those that it was harmed with.\n",
             table(["training", "log-odds", "refused", "answered", "flipped", "in the words of the harm"], changed),
+            "Other languages and forms: how much the loss rose on the kind that it rose most on, by its lower bound.\n",
+            table(["training", "kind", "nats per token"], lost),
             f"{about}; `{result['command']}`.\n",
         ]
     )
+
+
+def _forgotten(record: dict[str, Any]) -> list[str]:
+    """What a training lost of other languages and forms; empty if that was not measured."""
+    case, part = record["case"], record["parts"].get("forgetting")
+    if part is None:
+        return []
+    rises = {name: one["rise"] for name, one in part["figures"].items() if isinstance(one, dict) and one.get("rise")}
+    kind, rise = max(rises.items(), key=lambda one: one[1][1])
+    training = f"{case['kind']} {case['of']}, seed {case['seed']}, over {case['base']}"
+    return [training, kind, f"{rise[0]:+.2f} ({rise[1]:+.2f} to {rise[2]:+.2f})"]
 
 
 def _refusals(record: dict[str, Any]) -> list[str]:
