@@ -38,6 +38,16 @@ def test_json_becomes_a_schema_with_its_spaces() -> None:
     assert constraint.outline() == 'JSON: {topic: one of "a", "b", who: string, sum: null or number}'
 
 
+@pytest.mark.parametrize("empty", [{}, []])
+def test_empty_answers_are_json_of_the_same_kind(empty: Any) -> None:
+    full = [{"name": f"n {n}"} if empty == {} else [{"name": f"n {n}"}] for n in range(30)]
+    constraint = inferred(examples(*map(json.dumps, [*full, empty])))
+    assert constraint and not constraint.choices
+    for value in (full[0], empty):
+        jsonschema.validate(value, constraint.schema)
+    assert inferred(examples(*[json.dumps(empty)] * 30)) is None
+
+
 def test_keys_that_are_not_in_one_order_may_be_in_any() -> None:
     rows: list[dict[str, Any]] = [{"a": "x", "b.c": "y"}, {"b.c": "z", "a": "w"}, {"a": "only"}]
     found = schema_of(rows)

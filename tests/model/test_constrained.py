@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -121,6 +121,35 @@ def test_only_chosen_tokens_count_for_how_sure_an_answer_is(engine: LocalEngine)
 def test_a_schema_that_cannot_be_compiled_is_refused(engine: LocalEngine, schema: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="cannot be constrained to this JSON schema"):
         engine.demand_constraint(schema_constraint(schema))
+
+
+ENDLESS = {"type": "object", "properties": {"in": {"$ref": "#/$defs/x"}}, "required": ["in"]}
+
+
+class TooComplex:
+    """As llguidance's matcher after a token from which it cannot go on."""
+
+    def consume_token(self, token: int) -> bool:
+        return False
+
+    def consume_tokens(self, tokens: Sequence[int]) -> bool:
+        return not tokens
+
+    def is_stopped(self) -> bool:
+        return True
+
+    def is_error(self) -> bool:
+        return True
+
+
+def test_an_answer_that_cannot_go_on_is_cut_and_not_finished() -> None:
+    matcher = Matcher(cast("Any", TooComplex()), 7)
+    assert matcher.follow(3) == [] and matcher.broken
+
+
+def test_a_schema_whose_answers_have_no_end_is_refused(engine: LocalEngine) -> None:
+    with pytest.raises(ModelError, match="cannot be constrained to this JSON schema"):
+        engine.demand_constraint(schema_constraint({"$defs": {"x": ENDLESS}, "$ref": "#/$defs/x"}))
 
 
 JSON_VALUES = st.recursive(

@@ -13,7 +13,7 @@ from gradschool.model.engine import Continuation
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Constraint, Conversation
 from gradschool.rungs.base import base
-from gradschool.rungs.comparing import preferred
+from gradschool.rungs.comparing import preferred, try_compared
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import TRAIN, VALIDATION, example, inputs_of
 
@@ -82,6 +82,27 @@ def test_shown_examples_are_not_questions_of_the_calibration(tmp_path: Path) -> 
     inputs = replace(inputs_of(tmp_path), constraint=LABELS)
     finish(base(Specialist(Watching(), Recipe(shots=1, examples=(TRAIN[10],))), inputs))
     assert TRAIN[11].last_user in asked and TRAIN[10].last_user not in asked
+
+
+def test_nearest_examples_do_not_answer_the_questions_of_the_calibration(tmp_path: Path) -> None:
+    asked: list[Conversation] = []
+
+    class Watching(Prefers):
+        def continuations(self, conversations, texts, adapter="", *, ended=False):  # type: ignore[no-untyped-def]
+            asked.extend(conversations)
+            return super().continuations(conversations, texts, adapter, ended=ended)
+
+    train = [example(n, f"number {50 + n} please", "odd" if n % 2 else "even") for n in range(20)]
+    near = ((train[0].id, train[15].id),)
+    inputs = replace(inputs_of(tmp_path), constraint=LABELS, near=near, train=train)
+    recipe = Recipe(shots=2, nearest=True, ranking="bm25", examples=tuple(train))
+    finish(try_compared(Specialist(Watching(), recipe), recipe, inputs, "prompt"))
+    known = {example.last_user for example in train}
+    of_train = [conversation for conversation in asked if conversation[-1].content in known]
+    assert len(of_train) == 10
+    shown = {message.content for conversation in of_train for message in conversation[:-1]}
+    assert shown & known and not shown & {conversation[-1].content for conversation in of_train}
+    assert train[15].last_user not in shown
 
 
 def test_labels_that_are_all_the_same_are_not_proposed(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def inferred(train: Sequence[Example]) -> Constraint | None:
         return None
     answers = [example.ideal.strip() for example in train]
     values = [_parsed(answer) for answer in answers]
-    if all(isinstance(value, dict | list) and value for value in values):
+    # An empty one says that nothing was found; others must show what is.
+    if all(isinstance(value, dict | list) for value in values) and any(values):
         try:
             return schema_constraint(conditional(values) or schema_of(values), spaces_of(answers, values))
         except ValueError:  # nested too deeply

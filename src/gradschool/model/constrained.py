@@ -49,12 +49,17 @@ class Matcher:
     def follow(self, token: int) -> list[int]:
         """Consume the chosen token; returns the tokens that must follow it: the last is a stop token at the end.
 
-        What llguidance cannot continue, because the constraint is too complex there, ends here too.
+        What llguidance cannot continue, because the constraint is too complex there, is `broken`: it has no end.
         """
         self.matcher.consume_token(token)
         forced = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
         self.matcher.consume_tokens(forced)
-        return [*forced, self._stop_id] if self.matcher.is_stopped() else forced
+        return [*forced, self._stop_id] if self.matcher.is_stopped() and not self.broken else forced
+
+    @property
+    def broken(self) -> bool:
+        """Whether the answer so far can be neither continued nor ended."""
+        return self.matcher.is_error()
 
     def resume(self, tokens: Sequence[int]) -> None:
         """Consume the tokens of an answer that is continued."""
@@ -92,6 +97,10 @@ class Constrainer:
             if not reason:
                 matcher.compute_bitmask()
                 reason = NO_ANSWER if matcher.is_stopped() else ""  # before anything is written
+            if not reason:
+                begun = matcher.deep_copy()  # an answer may have to begin with more than can be computed
+                begun.consume_tokens(begun.compute_ff_tokens())
+                reason = begun.get_error()
         except ValueError as error:  # also of a schema that is no object
             reason = str(error)
         if reason:

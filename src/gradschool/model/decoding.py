@@ -206,7 +206,10 @@ class Batch:
         for slot, (token, likelihood) in enumerate(zip(chosen, likelihoods, strict=True), first):
             row = self.rows[slot]
             row.forced = -1
-            for following in (token, *(row.matcher.follow(token) if row.matcher else ())):
+            following_tokens = [token, *(row.matcher.follow(token) if row.matcher else ())]
+            if row.matcher and row.matcher.broken:  # cut, as at the limit of tokens
+                row.max_new_tokens = min(row.max_new_tokens, len(row.generated) + len(following_tokens))
+            for following in following_tokens:
                 row.generated.append(following)
                 row.forced += 1
                 last = following in self.stop_ids or len(row.generated) >= row.max_new_tokens

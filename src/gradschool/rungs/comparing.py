@@ -4,7 +4,8 @@ A base finds some labels likelier than others before it has read a question. Two
 - contextual: the mean probability of each label after texts without content (Zhao et al. 2021, "Calibrate Before Use:
   Improving Few-Shot Performance of Language Models", arXiv:2102.09690);
 - batch: its mean probability over questions (Zhou et al. 2023, "Batch Calibration: Rethinking Calibration for
-  In-Context Learning and Prompt Engineering", arXiv:2309.17249); of train questions, whose answers are not used.
+  In-Context Learning and Prompt Engineering", arXiv:2309.17249); of train questions, whose answers are not used: a
+  recipe that shows the nearest examples shows none of these questions, nor their near-duplicates, meanwhile.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from scipy.special import softmax
 
 from gradschool.errors import ModelError
 from gradschool.model.compared import label_log_probs
-from gradschool.records import Conversation, Message, Note, Work
+from gradschool.records import Conversation, Example, Message, Note, Work
 from gradschool.rungs.rung import RungInputs, Tried, answer_gates, try_all, with_constraint
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -29,9 +30,8 @@ def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str
     if not inputs.constraint or not inputs.constraint.choices:
         return []
     labels = inputs.constraint.choices
-    specialist = specialist_of(best.engine, with_constraint(recipe, None))
-    shown = {example.id for example in recipe.examples} if not recipe.nearest else set[str]()
-    questions = [example.question for example in inputs.train if example.id not in shown][:QUESTIONS]
+    questions, shown = _asked(recipe, inputs)
+    specialist = specialist_of(best.engine, with_constraint(replace(recipe, examples=shown), None))
     try:
         biases = [
             [0.0] * len(labels),
@@ -45,6 +45,17 @@ def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str
     tried = yield from try_all(best, recipes, inputs, rung)
     # A base that prefers one label may answer with it alone, which a gate rejects.
     return [one for one in tried if all(gate.held for gate in answer_gates(one[1]))]
+
+
+def _asked(recipe: Recipe, inputs: RungInputs) -> tuple[list[Conversation], tuple[Example, ...]]:
+    """Train questions for batch calibration, and the examples that the recipe may show before them."""
+    if not recipe.nearest:
+        ids = {example.id for example in recipe.examples}
+        return [example.question for example in inputs.train if example.id not in ids][:QUESTIONS], recipe.examples
+    asked = inputs.train[: min(QUESTIONS, len(inputs.train) // 2)]  # as many are left to show
+    ids = {example.id for example in asked}
+    hidden = ids.union(*(cluster for cluster in inputs.near if ids.intersection(cluster)))
+    return [example.question for example in asked], tuple(one for one in recipe.examples if one.id not in hidden)
 
 
 def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> list[float]:
