@@ -32,6 +32,7 @@ READ = {
     "answer questions": "RUN SPECIAL",
     "answer specialist": "SPECIAL hello",
     "audit base": "RUN --base SPECIAL",
+    "audit held_out": "RUN --held-out SPECIAL",
     "audit requests": "RUN --requests SPECIAL",
     "audit specialist": "SPECIAL",
     "audit train": "RUN --train SPECIAL",

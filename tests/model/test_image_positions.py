@@ -9,7 +9,8 @@ from gradschool.model.eyes import positions_in
 from gradschool.model.image_positions import in_three_dimensions
 from gradschool.model.image_tokens import FIRST, without_images
 from gradschool.model.local import LocalEngine
-from gradschool.model.reach import between_images, reach_of
+from gradschool.model.prefix import between_images
+from gradschool.model.reach import reach_of
 from gradschool.records import IMAGE, Message
 from seeing import picture, tiny
 

@@ -32,10 +32,3 @@ def reach_of(ids: Sequence[int]) -> list[int]:
         if ids[place] >= FIRST and ids[place + 1] >= FIRST:
             reach[place] = reach[place + 1]
     return reach
-
-
-def between_images(rows: Sequence[Sequence[int]], prefix: int) -> int:
-    """The length of a common prefix of rows, shortened so that none of their runs of image tokens is divided."""
-    while prefix and any(len(row) > prefix and row[prefix - 1] >= FIRST and row[prefix] >= FIRST for row in rows):
-        prefix -= 1
-    return prefix

@@ -17,8 +17,7 @@ from torch import Tensor
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
 from gradschool.model.eyes import Eyes, positions_in, reach_in
-from gradschool.model.prefix import common_prefix
-from gradschool.model.reach import between_images
+from gradschool.model.prefix import between_images, common_prefix
 
 MAX_TOKENS = 8_192  # of a micro-batch: more is not faster
 
