@@ -11,14 +11,14 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bench.recall import recall
 from bench.usage import documented
 from gradschool.environment import environment
+from gradschool.events import result_of
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
 from gradschool.records import Passage
@@ -26,17 +26,6 @@ from gradschool.settings import Ground
 
 RESULT = Path(__file__).parent / "results" / "fairytaleqa_retrieval.json"
 FLOOR = {"recall@1": 0.557, "recall@5": 0.798, "mrr@10": 0.663}  # BM25 over the test passages, from the data's README
-T = TypeVar("T")
-
-
-def finish(work: Generator[Any, None, T]) -> T:
-    """Run long work to its end without showing its events."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
 
 
 def measure(folder: Path, split: str) -> dict[str, Any]:
@@ -49,7 +38,7 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
     ]
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        index = finish(index_passages(passages, Path(temporary) / "index", Ground()))
+        index = result_of(index_passages(passages, Path(temporary) / "index", Ground()))
         indexed = time.perf_counter()
         figures = recall(index, [q["question"] for q in questions], [set(q["gold_passages"]) for q in questions])
         searched = time.perf_counter()

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.fairytaleqa_retrieval import finish
 from bench.usage import documented
 from gradschool.data.nearest import NearestQuestions, SimilarQuestions
 from gradschool.environment import environment
+from gradschool.events import result_of
 from gradschool.files import read_lines, write_json
 from gradschool.ground.index import index_passages
 from gradschool.records import Example, Message, Passage, Source
@@ -72,7 +72,7 @@ def measured(rows: Sequence[tuple[str, str]], folder: Path) -> dict[str, list[fl
 def by_passages(pool: Sequence[tuple[str, str]], folder: Path) -> Find:
     """The search of the ground rung, over questions as passages."""
     passages = [Passage(str(place), text, "data", 0, len(text), 1, 1) for place, (text, _) in enumerate(pool)]
-    index = finish(index_passages(passages, folder, Ground()))
+    index = result_of(index_passages(passages, folder, Ground()))
     return lambda question: [int(passage.id) for passage in index.search(question, SHOWN)]
 
 

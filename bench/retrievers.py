@@ -25,9 +25,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bench.fairytaleqa_retrieval import finish
 from bench.usage import documented
 from gradschool.environment import environment
+from gradschool.events import result_of
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.embed import Embedder
 from gradschool.ground.index import Index, build_index, index_passages
@@ -78,7 +78,7 @@ def support(half: int) -> Part:
     job = read_job(SUPPORT)
     with tempfile.TemporaryDirectory() as temporary:
         documents = job.path(job.settings.data.documents or "")
-        passages = finish(build_index(documents, Path(temporary) / "index", Ground())).passages
+        passages = result_of(build_index(documents, Path(temporary) / "index", Ground())).passages
     rows = [row for file in job.examples for row in read_lines(file) if row["page"]][half::2]
     asked = [next(m["content"] for m in reversed(row["messages"]) if m["role"] == "user") for row in rows]
     right = [[one.id for one in passages if Path(one.file).name == row["page"]] for row in rows]
@@ -100,7 +100,7 @@ def by_bm25(part: Part) -> Scores:
     """The scores of full-text search."""
     scores, places = np.zeros(part.gold.shape), {one.id: place for place, one in enumerate(part.passages)}
     with tempfile.TemporaryDirectory() as temporary:
-        index: Index = finish(index_passages(part.passages, Path(temporary) / "index", Ground()))
+        index: Index = result_of(index_passages(part.passages, Path(temporary) / "index", Ground()))
         for number, question in enumerate(part.questions):
             for passage, score in index.scored(question, DEPTH):
                 scores[number, places[passage.id]] = score
@@ -135,7 +135,7 @@ def by_splade(folder: Path, part: Part) -> Scores:
 
 def by_judge(base: str, count: int, bm25: Scores, part: Part) -> Scores:
     """log P(question | passage) of the best passages of some questions; NaN where it was not read."""
-    engine = finish(open_engine(Settings(base_model=base), Path.cwd()))
+    engine = result_of(open_engine(Settings(base_model=base), Path.cwd()))
     picked = picked_of(part, count)
     best = [[place for place in np.argsort(-bm25[n], kind="stable")[:CANDIDATES] if bm25[n, place]] for n in picked]
     found = [[(part.passages[place], 0.0) for place in its] for its in best]

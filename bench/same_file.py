@@ -30,7 +30,7 @@ from gradschool.export.template import standalone_template
 from gradschool.files import write_json
 from gradschool.job import read_job
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.generation import likelihoods_of
 from gradschool.model.gguf_file import GgufFile, read_gguf
 from gradschool.model.llama_base import open_llama

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.fairytaleqa_retrieval import finish
 from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
+from gradschool.events import result_of
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.cite import HEADING_LINES
 from gradschool.ground.index import Index, build_index
@@ -71,7 +71,7 @@ def main() -> None:
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     with tempfile.TemporaryDirectory() as temporary:
         documents = job.path(job.settings.data.documents or "")
-        index = finish(build_index(documents, Path(temporary) / "index", job.settings.ground))
+        index = result_of(build_index(documents, Path(temporary) / "index", job.settings.ground))
         result: dict[str, Any] = {
             "command": "python -m bench.support_floors",
             "examples": len(examples),

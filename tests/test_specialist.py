@@ -20,7 +20,8 @@ from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE
 from gradschool.ground.index import Index, build_index
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import AdapterReaders, shared_copy
+from gradschool.model.adapters import AdapterReaders
+from gradschool.model.copies import shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.local import LocalEngine

@@ -1,4 +1,4 @@
-"""Run long work, which is a generator of events: to its end, or with its events as others than they are."""
+"""Run a generator of events: to its end, or with its events mapped to others."""
 
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ E = TypeVar("E")
 
 
 def result_of(work: Generator[Any, None, T]) -> T:
-    """The result of long work, whose events nobody is shown."""
+    """Run a generator of events to its end, drop the events, and return its result."""
     while True:
         try:
             next(work)

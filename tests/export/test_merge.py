@@ -9,7 +9,7 @@ from gradschool.errors import ModelError
 from gradschool.export.export import check
 from gradschool.export.merge import merged, save_merged
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
 from gradschool.records import IMAGE, Message

@@ -14,7 +14,7 @@ from finish import finish
 from gradschool.files import write_lines
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, fuse, lora_layers
 from gradschool.model.opening import POCKET

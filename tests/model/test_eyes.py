@@ -13,9 +13,9 @@ from transformers import AutoProcessor
 from gradschool.data.check import too_long
 from gradschool.errors import ModelError
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import shared_copy
 from gradschool.model.chat import Chat, Rendered, Unfit
 from gradschool.model.completion import complete
+from gradschool.model.copies import shared_copy
 from gradschool.model.eyes import Eyes
 from gradschool.model.image_tokens import is_image_token, without_images
 from gradschool.model.local import LocalEngine

@@ -9,7 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 import tiny
 import toy
 from gradschool.errors import ModelError
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.lora import LoraLinear, attach, fuse, lora_layers, trained_parameters
 
 LINEAR = {

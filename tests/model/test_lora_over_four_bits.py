@@ -10,7 +10,7 @@ import tiny
 import toy
 from finish import finish
 from gradschool.model.adapter import read_adapter, save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.four_bits import is_packed, weight_of
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, fuse, lora_layers, trained_parameters

@@ -15,7 +15,7 @@ from gradschool.errors import DamagedError, ModelError, ResourceError, UsageErro
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers

@@ -17,7 +17,7 @@ from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
 from gradschool.gates.parity import MAX_DIVERGENCE, divergence
 from gradschool.model.adapter import read_adapter, save_adapter
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers

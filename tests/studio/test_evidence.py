@@ -1,4 +1,4 @@
-"""What the result page shows of a run besides its answers is what the report page shows."""
+"""The evidence sections of the result page equal those of the report page."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

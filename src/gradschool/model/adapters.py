@@ -14,7 +14,7 @@ from torch import nn
 
 from gradschool.errors import ModelError
 from gradschool.model.adapter import WEIGHTS, put_layers, read_adapter
-from gradschool.model.copies import shared_copy as shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.reader import Reader
 from gradschool.model.seeing import unreadable_images

@@ -1,4 +1,4 @@
-"""What is known of a result besides its answers, for the result page: coverage, calibration, further metrics, cost."""
+"""The evidence sections of the result page: coverage, calibration, further metrics, failures and cost."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

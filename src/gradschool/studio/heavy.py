@@ -20,7 +20,7 @@ Replies = list[dict[str, Any]]
 class Heavy:
     """Asks children, and keeps the last answers; methods may be called by any thread.
 
-    One question about data and one about models are answered at a time: a long table keeps nobody from an answer.
+    Requests about data and requests about models have a lock each, so that making a long table does not block answers.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from gradschool.model.adapters import shared_copy
+from gradschool.model.copies import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, trained_parameters
 from gradschool.model.reader import Reader, reader_of
