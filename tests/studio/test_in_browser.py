@@ -171,7 +171,8 @@ def test_from_a_table_to_a_proven_specialist(chromium: Any, studio: Studio, tmp_
 
     until((done / "climbed.json").exists)
     page.get_by_text("Proven: it reaches the pass mark.").wait_for()
-    assert page.locator(".rung.packaged.passed").count() == 1 and page.locator(".loss svg").count() >= 1
+    page.locator(".rung.packaged.passed").wait_for()
+    assert page.locator(".loss svg").count() >= 1
     assert [line for line in complaints if "ERR_CONNECTION" not in line] == []
 
     page.get_by_role("link", name="See its answers").click()
@@ -263,6 +264,19 @@ def test_every_page_is_accessible_and_fits_from_a_phone_to_a_wide_screen(chromiu
     demand_usable(chromium, studio, PAGES)
     if not AXE.is_file():
         pytest.skip(f"axe-core is not in {AXE.parent}; .ci/run installs it from npm")
+
+
+def test_a_climb_that_ends_without_further_events_is_shown_as_ended(chromium: Any, studio: Studio) -> None:
+    ended = studio.home / "runs" / "orders-1" / "done" / "climbed.json"
+    aside = ended.rename(studio.home / "climbed.json")
+    page, complaints = open_page(chromium, studio)
+    page.goto(studio.url + PAGES["run"])
+    page.get_by_role("button", name="Go on").wait_for()  # all events are shown
+    assert page.locator(".rung.passed").count() == 1 and page.locator(".rung.packaged").count() == 0
+    aside.rename(ended)
+    page.locator(".rung.packaged.passed").wait_for()
+    assert page.get_by_role("button", name="Go on").count() == 0 and complaints == []
+    page.context.close()
 
 
 def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:

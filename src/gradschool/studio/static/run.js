@@ -68,10 +68,13 @@ function remaining({ done, total, first, began, time }) {
 async function turn() {
   const answer = await get("live", { path, after });
   if (after > answer.after) Object.assign(seen, { results: {}, order: [], trainings: new Trainings(), notes: [], progress: null });
-  const fresh = take(answer.events);
+  let fresh = take(answer.events);
   after = answer.after;
   if (answer.more) return turn();
-  if (ended === false && answer.ended) await load();
+  if (answer.ended && !ended) {
+    if (ended === false || !run.details.verdict) await load();
+    fresh = true; // the last events may have come before the end, and the ladder shows what is packaged
+  }
   ended = answer.ended;
   draw(answer, fresh);
   return true;
