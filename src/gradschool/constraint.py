@@ -1,6 +1,7 @@
 """What an answer may be if decoding is constrained: one of several choices, or JSON that a schema allows."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from gradschool.values import Real
+from gradschool.visible import shortened
 
 # Between the items of JSON, and between key and value: as Python's `json.dumps` and most people write it, and dense.
 SPACED, DENSE = (", ", ": "), (",", ":")
@@ -15,6 +17,8 @@ MAX_DEPTH = 100  # of values within values, in a schema
 MAX_CHOICES, MAX_TEXT = 5_000, 200_000  # labels, and characters of all of them or of a schema: more take minutes
 TOO_DEEP = f"the schema has more than {MAX_DEPTH} values within values"
 SHOWN = 8  # labels, or values of an enum
+MAX_OUTLINE = 1_000  # characters
+NAME = re.compile(r"[\w .-]+")  # a key that needs no quotes to be read
 
 
 def _demand_schema(text: str) -> str:
@@ -68,7 +72,7 @@ class Constraint:
         """The constraint in a line or two, for the user to check."""
         if self.choices:
             return f"{len(self.choices)} labels: {_listed(self.choices)}"
-        return f"JSON: {_outline(self.schema)}"
+        return shortened(f"JSON: {_outline(self.schema)}", MAX_OUTLINE)
 
     @property
     def schema(self) -> Any:
@@ -100,11 +104,15 @@ def _outline(schema: Any) -> str:
             return "{" + ", ".join(f"{keys}: {_outline(value)}" for keys, value in patterns.items()) + "}"
         case {"type": "object", "properties": {**properties}}:
             needed = schema.get("required", ())
-            pairs = (f"{key}{'' if key in needed else '?'}: {_outline(properties[key])}" for key in properties)
+            pairs = (f"{_name(key)}{'' if key in needed else '?'}: {_outline(properties[key])}" for key in properties)
             return "{" + ", ".join(pairs) + "}"
         case {"type": str(kind)}:
             return kind
     return json.dumps(schema, ensure_ascii=False)
+
+
+def _name(key: str) -> str:
+    return key if NAME.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def schema_constraint(schema: Any, spaces: tuple[str, str] | None = SPACED) -> Constraint:

@@ -126,11 +126,27 @@ def test_other_objects_have_one_schema(rows: list[Any]) -> None:
         (lambda value: json.dumps(value), SPACED),
         (lambda value: json.dumps(value, separators=DENSE), DENSE),
         (lambda value: json.dumps(value, indent=2), None),
+        (lambda value: "{ " + json.dumps(value)[1:-1] + " }", None),
     ],
 )
-def test_spaces_are_those_of_the_answers(write: Any, spaces: tuple[str, str] | None) -> None:
-    values = [{"a": n, "b": ["x", "y"]} for n in range(5)]
+@pytest.mark.parametrize("text", ["x", "caf\u00e9", 'a: "b",c', "C:\\"])
+def test_spaces_are_those_of_the_answers(write: Any, spaces: tuple[str, str] | None, text: str) -> None:
+    values = [{"a": n, "b": [text, "y"]} for n in range(5)]
     assert spaces_of([write(value) for value in values], values) == spaces
+
+
+def test_values_may_be_written_in_any_way() -> None:
+    answers = [f'{{"sum": {n}.50, "path": "a\\/b\\u0041"}}' for n in range(12)]
+    constraint = inferred(examples(*answers))
+    assert constraint and json.loads(constraint.json_schema)["x-guidance"]["item_separator"] == ", "
+
+
+def test_outlines_are_short_and_show_odd_names_as_json() -> None:
+    rows = [{"a: b,\nc": str(n), "plain_name": n} for n in range(12)]
+    constraint = inferred(examples(*map(json.dumps, rows)))
+    assert constraint and constraint.outline() == 'JSON: {"a: b,\\nc": string, plain_name: integer}'
+    wide = inferred(examples(*[json.dumps({f"key {n}": f"{row}" for n in range(90)}) for row in range(12)]))
+    assert wide and len(wide.outline()) <= 1_000 and wide.outline().startswith("JSON: {key 0: string")
 
 
 def test_answers_that_are_nested_deeply_are_inferred_in_linear_time_or_stay_free() -> None:

@@ -1,6 +1,7 @@
 """What the answers of examples have in common, as a constraint on decoding: labels, or JSON of one schema."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ MAX_KINDS = 50  # of objects, with a schema each
 # seen once (Good 1953, "The Population Frequencies of Species and the Estimation of Population Parameters").
 MAX_UNSEEN = 0.01
 SAME_SPACES = 0.9  # of the answers, so that all are written with these spaces
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"?')
+SEPARATOR = re.compile(r"[,:\s]+")
 SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
@@ -44,12 +47,17 @@ def given(schema: Any, train: Sequence[Example]) -> Constraint:
 
 def spaces_of(answers: Sequence[str], values: Sequence[Any]) -> tuple[str, str] | None:
     """The spaces that nearly all answers are written with; None if they differ, or are on several lines."""
+    found = [_separators(text) for text, value in zip(answers, values, strict=True) if value is not None]
     for spaces in (SPACED, DENSE):
-        written = (json.dumps(value, ensure_ascii=False, separators=spaces) for value in values)
-        same = sum(text == answer for text, answer in zip(written, answers, strict=True))
+        same = sum(separators <= {*spaces} for separators in found)
         if answers and same >= SAME_SPACES * len(answers):
             return spaces
     return None
+
+
+def _separators(answer: str) -> set[str]:
+    """What stands between the values of JSON. Only that is compared: numbers and strings are written in many ways."""
+    return set(SEPARATOR.findall(STRING.sub('""', answer)))
 
 
 def schema_of(values: Sequence[Any]) -> dict[str, Any]:
