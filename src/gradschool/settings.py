@@ -337,8 +337,8 @@ class Settings(Section):
     )
     base_model: Bases = Field(
         BUILT_IN,
-        description="pocket, pocket-eyes (images), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, a server; or "
-        "a list, compared on validation",
+        description="the name pocket, pocket-eyes (images) or smollm2; a folder, a GGUF file, ollama:NAME, a Hub id, a "
+        "server; or a list, compared on validation",
     )
     model: str | None = Field(None, description="name of the model on that server")
     revision: str | None = Field(None, description="commit of the Hub model; default: resolved once, and saved")

@@ -164,6 +164,16 @@ def test_from_a_table_to_a_proven_specialist(chromium: Any, studio: Studio, tmp_
     page.get_by_text("The climb goes on when this page").wait_for()
     page.locator(".ladder .rung", has_text="Base").locator(".badge").wait_for()
 
+    other, _ = open_page(chromium, studio)
+    other.goto(studio.url + PAGES["job"])
+    other.get_by_role("button", name="Climb", exact=True).click()
+    waiting = other.get_by_role("region", name="Waiting")
+    waiting.get_by_text("Climb orders").wait_for()
+    waiting.get_by_role("button", name="Stop: Climb orders").click()
+    waiting.wait_for(state="hidden")
+    assert studio.works()[-1]["state"] == "stopped"
+    other.context.close()
+
     studio.kill()
     page.get_by_role("alert").get_by_text("The studio does not answer").wait_for()
     studio.start()

@@ -178,7 +178,8 @@ async function begun() {
     if (!begins) return true;
     const above = head(path.split("/").at(-1), [["Start", "/"]]);
     if (!["waiting", "running", "stopping"].includes(begins.state)) {
-      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || "Its process was ended from outside.", fix: "open the job, and start the climb again." }));
+      const why = { stopped: "It was stopped before its first step.", killed: "Its process was ended from outside." };
+      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || why[begins.state], fix: "open the job, and start the climb again." }));
       return false;
     }
     show(screen, above, h("p", { class: "loading", role: "status" }, "The climb begins…"));
