@@ -43,12 +43,12 @@ max_validation = 20
 
 [goal]
 metric = "token_f1"
-pass_mark = {mark}
+pass_mark = 0.6
 
 [tune]
 rank = 8
 learning_rates = [0.01]
-epochs = 6
+epochs = {epochs}
 
 [answers]
 max_new_tokens = 16
@@ -82,10 +82,10 @@ class Walk:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def save_job(self, mark: float) -> None:
+    def save_job(self, epochs: int) -> None:
         self.page.get_by_role("heading", name="Start a climb").wait_for()
         self.page.get_by_text("job.toml", exact=True).first.click()
-        self.page.get_by_label("The file of the job").fill(JOB.format(mark=mark))
+        self.page.get_by_label("The file of the job").fill(JOB.format(epochs=epochs))
         self.press("Save")
         self.page.get_by_text("Write the order as goods").first.wait_for()
 
@@ -113,7 +113,7 @@ def prepare(walk: Walk, table: Path) -> None:
     page.get_by_role("heading", name="Private data").wait_for()
     walk.picture("found")
     walk.press("Make the job")
-    walk.save_job(0.99)
+    walk.save_job(1)
     page.evaluate("scrollTo(0, 0)")
     walk.picture("job")
 
@@ -132,13 +132,13 @@ def look_at_examples(walk: Walk) -> None:
 
 
 def climb_twice(walk: Walk) -> None:
-    """Two climbs, the second with a lower pass mark; pictures of the first one at its last rung, and of the queue."""
+    """Two climbs, the second with a longer training; pictures of the first one at its last rung, and of the queue."""
     page = walk.page
     walk.go("/job?path=orders")
     walk.climb()
     page.get_by_text("The climb goes on when this page").wait_for()
     walk.go("/job?path=orders")
-    walk.save_job(0.6)
+    walk.save_job(6)
     walk.climb()
     page.get_by_role("region", name="Waiting").wait_for()
     walk.picture("queue")
@@ -178,7 +178,7 @@ def ship(walk: Walk) -> None:
     walk.press("Start a server")
     page.get_by_text("curl http").wait_for()
     walk.press("Export")
-    page.get_by_text("ollama create").first.wait_for()
+    page.locator("article .badge", has_text="done").wait_for()
     walk.picture("ship", 1250)
     walk.go("/")
     page.locator("#runs").wait_for()

@@ -56,7 +56,7 @@ function data({ parts, inputs }) {
 
 function answers({ rows, pages, total, common, same }) {
   return h("section", h("h2", "Answers"),
-    common === 0 ? h("p", { class: "soft" }, "There are no test questions that both have answered.") : h("p", `${plural(same, "answer")} of ${common} are the same; ${total} differ, the largest change of the score first.`),
+    common === 0 ? h("p", { class: "soft" }, "There are no test questions that both have answered.") : h("p", `${plural(same, "answer")} of ${common} ${same === 1 ? "is" : "are"} the same${total ? `; ${plural(total, "differs", "differ")}, the largest change of the score first` : ""}.`),
     rows.map((row) => h("article", { class: "question" }, h("p", { class: "text asked" }, row.question), h("div", { class: "sides" },
       h("section", { class: "ideal" }, h("h3", "Ideal answer"), h("div", { class: "text" }, row.ideal)),
       row.texts.map((text, i) => h("section", h("h3", i ? "Second " : "First ", h("span", { class: "soft" }, score(row.values[i]))), h("div", { class: "text" }, marked(text, row.ideal))))))),
