@@ -44,7 +44,8 @@ class SavedJob:
     def read(cls, path: Path) -> "SavedJob":
         """Read a run.json; raises DamagedError if that is not possible."""
         try:
-            return adapter_of(cls).validate_python(read_json(path))
+            found: SavedJob = adapter_of(cls).validate_python(read_json(path))
+            return found
         except (ValueError, OSError) as error:
             raise DamagedError(f"{path} cannot be read.", reason_of(error), "start a new climb.") from error
 

@@ -56,7 +56,8 @@ class SavedNames:
     @classmethod
     def parse(cls, value: Any) -> "SavedNames":
         """The map in a JSON value; raises ValueError if it is none."""
-        return adapter_of(cls).validate_python(value)
+        found: SavedNames = adapter_of(cls).validate_python(value)
+        return found
 
     @property
     def text(self) -> str:
