@@ -37,7 +37,8 @@ from gradschool.gates.measured import RefusalChange
 from gradschool.gates.memorization import RECITES
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.gates.safety import HARMFUL
-from gradschool.model.local import LocalEngine, demand_local
+from gradschool.model.here import demand_local
+from gradschool.model.local import LocalEngine
 from gradschool.model.opening import open_engine
 from gradschool.records import Decoding, Score, Work
 from gradschool.score.stats import bounds

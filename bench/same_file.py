@@ -33,9 +33,10 @@ from gradschool.model.adapter import save_adapter
 from gradschool.model.copies import shared_copy
 from gradschool.model.generation import likelihoods_of
 from gradschool.model.gguf_file import GgufFile, read_gguf
+from gradschool.model.here import demand_local
 from gradschool.model.llama_base import open_llama
 from gradschool.model.llama_engine import LlamaEngine
-from gradschool.model.local import LocalEngine, demand_local
+from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
 from gradschool.model.opening import POCKET, gguf_of, open_engine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Work

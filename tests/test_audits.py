@@ -42,7 +42,7 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few requests and texts: the whole audit of a climb takes as long as its other gates together."""
+    """Few requests and texts, short answers: the whole audit of a climb takes as long as its other gates together."""
     requests = safety.read_requests()
     few = replace(requests, harmful=requests.harmful[:3], harmless=requests.harmless[:3])
     texts = forgetting.texts_by_kind()
@@ -50,6 +50,8 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "texts_by_kind", lambda: {"code": texts["code"][:3]})
     monkeypatch.setattr(memorization, "ROWS", 4)
     monkeypatch.setattr(obedience, "QUESTIONS", 1)
+    monkeypatch.setattr(obedience, "OBEYING_TOKENS", 8)
+    monkeypatch.setattr(obedience, "DISCLOSING_TOKENS", 12)
     monkeypatch.setattr("gradschool.audit.pressure.QUESTIONS", 1)
 
 

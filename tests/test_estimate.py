@@ -1,6 +1,7 @@
 """Memory estimates from a base's config: sizes are right and grow, and each device has a verdict."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ import tiny
 from gradschool import estimate
 from gradschool.cli import app
 from gradschool.errors import ModelError
-from gradschool.estimate import CARDS, Fit, config_of, devices_for, fits_of, known_bases, workload_of
+from gradschool.estimate import CARDS, METHODS, Fit, config_of, devices_for, fits_of, known_bases, workload_of
 from gradschool.job import read_job
 from gradschool.model import machine
 from gradschool.model.formats import Times
 from gradschool.model.memory import Device, Workload, parameters_of
 from gradschool.model.opening import POCKET
+from gradschool.tune.memory import Method
 
 # Parameters in billions, as their makers count them.
 PUBLISHED = {
@@ -40,10 +42,11 @@ def same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimate, "this_machine", lambda *_: Device("cpu", torch.bfloat16, 20 * 10**9))
 
 
-def fits(base: str, cards: tuple[int, ...] = (), **changes: int) -> dict[str, Fit]:
+def fits(base: str, cards: tuple[int, ...] = (), methods: Sequence[Method] = METHODS, **changes: int) -> dict[str, Fit]:
     """What each use of a base needs."""
     config = config_of(base)
-    found = fits_of(config, Workload(**{"longest": 1024, **changes}), devices_for(config, parameters_of(config), cards))
+    devices = devices_for(config, parameters_of(config), cards)
+    found = fits_of(config, Workload(**{"longest": 1024, **changes}), devices, methods)
     return {fit.use: fit for fit in found}
 
 
@@ -73,11 +76,11 @@ def test_a_base_is_estimated_in_the_format_that_a_run_would_choose_here(
 
 
 def test_memory_grows_with_base_length_rank_and_method() -> None:
-    def memory(base: str, **changes: int) -> dict[str, tuple[int, int]]:
-        return {use: (fit.minimum, fit.comfortable) for use, fit in fits(base, **changes).items()}
+    def memory(base: str, methods: Sequence[Method] = METHODS, **changes: int) -> dict[str, tuple[int, int]]:
+        return {use: (fit.minimum, fit.comfortable) for use, fit in fits(base, methods=methods, **changes).items()}
 
     small, large = memory("qwen3-0.6b"), memory("qwen3-1.7b")
-    longer, higher = memory("qwen3-0.6b", longest=2048), memory("qwen3-0.6b", rank=64)
+    longer, higher = memory("qwen3-0.6b", longest=2048), memory("qwen3-0.6b", ("lora", "full"), rank=64)
     for use, (minimum, comfortable) in small.items():
         assert minimum < comfortable or use == "full"
         assert large[use] > small[use] and longer[use][0] > minimum
@@ -91,8 +94,8 @@ def test_each_device_has_a_verdict() -> None:
     assert set(verdicts["full"]) == {"no"}
     assert verdicts["answer"][1] == verdicts["lora"][1] == "no" and verdicts["lora"][-1] == "yes"
     assert verdicts["4-bit lora"][CARDS.index(16) + 1] != "no"
-    assert set(fits("pocket", CARDS)["lora"].devices) == {"yes"}
-    assert set(fits("qwen2.5-72b", (48,))["lora"].devices) == {"no"}
+    assert set(fits("pocket", CARDS, ("lora",))["lora"].devices) == {"yes"}
+    assert set(fits("qwen2.5-72b", (48,), ("lora",))["lora"].devices) == {"no"}
 
 
 def test_a_folder_is_read_by_its_config_alone(tmp_path: Path) -> None:

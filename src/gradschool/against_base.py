@@ -9,8 +9,8 @@ from gradschool.data.issues import Issue, usable
 from gradschool.errors import DataError, ModelError, UsageError
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.engine import Engine
+from gradschool.model.here import local_engine
 from gradschool.model.image_tokens import NO_EYES
-from gradschool.model.local import local_engine
 from gradschool.model.seeing import why_blind
 from gradschool.records import Conversation, Example, Note, Work
 from gradschool.settings import Tune

@@ -11,7 +11,7 @@ from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
 from gradschool.errors import DamagedError
 from gradschool.evaluate import evaluate_until
-from gradschool.model.local import features_of
+from gradschool.model.here import features_of
 from gradschool.model.opening import base_folder
 from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack

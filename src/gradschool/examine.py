@@ -7,7 +7,7 @@ from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue
 from gradschool.job import Job
 from gradschool.model.chat import Chat
-from gradschool.model.local import features_of
+from gradschool.model.here import features_of
 from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.ladder import LADDER

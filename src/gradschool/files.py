@@ -250,7 +250,12 @@ def each_value(path: Path) -> Iterator[Any]:
 
 def list_of(kind: type[T]) -> TypeAdapter[list[T]]:
     """What reads and writes lists of a type."""
-    return _adapter(list[kind])  # type: ignore[valid-type]
+    return adapter_of(list[kind])  # type: ignore[valid-type]
+
+
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """What reads and writes values of a type."""
+    return _adapter(kind)
 
 
 @cache
@@ -262,8 +267,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:
     """Read the JSON lines of a file as values of a type; raises DamagedError, with `fix`, for one that is not."""
     try:
-        wanted: Any = kind  # a type can be hashed, which mypy does not see
-        one: TypeAdapter[T] = _adapter(wanted)
+        one: TypeAdapter[T] = adapter_of(kind)
         return [one.validate_python(value) for value in each_value(path)]  # one by one: the first wrong one ends it
     except (ValueError, OSError) as error:
         raise DamagedError(f"{path} cannot be read.", reason_of(error), fix) from error

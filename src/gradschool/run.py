@@ -32,6 +32,7 @@ from gradschool.errors import DamagedError, GradschoolError, UsageError, reason_
 from gradschool.events import passed_on
 from gradschool.file_names import demand_utf8
 from gradschool.files import (
+    adapter_of,
     append_line,
     disk_errors,
     each_value,
@@ -178,14 +179,14 @@ class Run:
         if path.exists():
             return self._read(path, key)
         result = yield from work()
-        write_json(path, TypeAdapter(key.type).dump_python(result, mode="json"))
+        write_json(path, adapter_of(key.type).dump_python(result, mode="json"))
         return result
 
     def save(self, key: Key[T], value: T) -> T:
         """Save a value, unless one is saved under this key already; returns the saved one."""
         path = self._done(key)
         if not path.exists():
-            write_json(path, TypeAdapter(key.type).dump_python(value, mode="json"))
+            write_json(path, adapter_of(key.type).dump_python(value, mode="json"))
         return self._read(path, key)
 
     def saved(self, key: Key[T]) -> T | None:
@@ -200,7 +201,7 @@ class Run:
 
     def _read(self, path: Path, key: Key[T]) -> T:
         try:
-            value: T = TypeAdapter(key.type).validate_python(self._here(read_json(path)))
+            value: T = adapter_of(key.type).validate_python(self._here(read_json(path)))
         except ValueError as error:
             raise DamagedError(
                 f"{path} cannot be read.", reason_of(error), "delete it; the step is then run again."
@@ -310,7 +311,7 @@ class Run:
         """Where the climb began; None if its file is missing. Raises DamagedError if it cannot be read."""
         path = self.folder / ENVIRONMENT_FILE
         try:
-            return TypeAdapter(Environment).validate_python(read_json(path)) if path.exists() else None
+            return adapter_of(Environment).validate_python(read_json(path)) if path.exists() else None
         except ValueError as error:
             raise DamagedError(f"{path} cannot be read.", reason_of(error), "delete it.") from error
 

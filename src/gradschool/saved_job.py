@@ -9,11 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from gradschool.errors import DamagedError, ResourceError, TrustError, reason_of
 from gradschool.file_names import FileName
-from gradschool.files import read_json, sha256, write_bytes
+from gradschool.files import adapter_of, read_json, sha256, write_bytes
 from gradschool.job import Job
 from gradschool.options import saved_settings
 from gradschool.trust import is_begun_run, is_trusted_run, remember_allowed_run, remember_run
@@ -46,7 +44,8 @@ class SavedJob:
     def read(cls, path: Path) -> "SavedJob":
         """Read a run.json; raises DamagedError if that is not possible."""
         try:
-            return TypeAdapter(cls).validate_python(read_json(path))
+            found: SavedJob = adapter_of(cls).validate_python(read_json(path))
+            return found
         except (ValueError, OSError) as error:
             raise DamagedError(f"{path} cannot be read.", reason_of(error), "start a new climb.") from error
 
@@ -62,7 +61,7 @@ class SavedJob:
 
     @property
     def _content(self) -> bytes:
-        content = TypeAdapter(SavedJob).dump_python(self, mode="json", exclude_defaults=True)
+        content = adapter_of(SavedJob).dump_python(self, mode="json", exclude_defaults=True)
         return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
     def shared(self, settings: dict[str, Any], folder: str) -> "SavedJob":

@@ -15,7 +15,7 @@ from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, cite, cited, quote_p
 from gradschool.ground.index import Index
 from gradschool.ground.judge import CANDIDATES, Ranked, question_log_probs, ranked
 from gradschool.model.engine import Engine, TextLoss, refused
-from gradschool.model.local import local_engine, pictures_of
+from gradschool.model.here import local_engine, pictures_of
 from gradschool.model.signals import RELEVANCE
 from gradschool.records import (
     Abstention,

@@ -36,7 +36,8 @@ class Live(TorchFunctionMode):
             if isinstance(result, Tensor):
                 storage = result.untyped_storage()
                 self.tensors[id(result)] = weakref.ref(result), storage.data_ptr(), storage.nbytes()
-        alive = {place: size for tensor, place, size in self.tensors.values() if tensor() is not None}
+        self.tensors = {name: held for name, held in self.tensors.items() if held[0]() is not None}
+        alive = {place: size for _, place, size in self.tensors.values()}
         self.peak = max(self.peak, sum(size for place, size in alive.items() if place not in self.own))
         return results
 

@@ -10,6 +10,13 @@ import pytest
 from finish import finish
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.prepare import Prepared, prepare
+from gradschool.score import style
+
+
+@pytest.fixture(autouse=True)
+def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base answers fewer questions for the metric style, but enough of them to fit it."""
+    monkeypatch.setattr(style, "QUESTIONS", 15)
 
 
 @pytest.fixture

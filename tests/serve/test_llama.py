@@ -21,6 +21,7 @@ from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
+from gradschool.model import rendering
 from gradschool.model.chat import Chat
 from gradschool.model.generation import likelihoods_of
 from gradschool.model.llama_engine import LlamaEngine, Ours, trained_context
@@ -256,7 +257,10 @@ def with_template(engine: LocalEngine, template: str, path: Path) -> Path:
     return path
 
 
-def test_a_template_that_never_ends_is_refused_before_llama_cpp_starts(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_template_that_never_ends_is_refused_before_llama_cpp_starts(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering, "LIMITS", replace(rendering.LIMITS, seconds=1))
     file = with_template(engine, LOOP + standalone_template(engine.chat), tmp_path / "loop.gguf")
     with pytest.raises(ModelError, match="chat template cannot be used"):
         LlamaEngine(file, 1, 128)

@@ -111,9 +111,9 @@ def gradschool(
 
 def print_json(value: Any, type_: Any = None) -> None:
     """Print a value as JSON; records are read as `type_`, or as the type of the value."""
-    from pydantic import TypeAdapter
+    from gradschool.files import adapter_of
 
-    typer.echo(visible(TypeAdapter(type_ or type(value)).dump_json(value, indent=2).decode()))
+    typer.echo(visible(adapter_of(type_ or type(value)).dump_json(value, indent=2).decode()))
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

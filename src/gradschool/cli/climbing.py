@@ -124,16 +124,17 @@ def check(
     overrides: Mapping[str, Any],
 ) -> None:
     """Show the data and its issues, what the test set can prove, and which tokens would be trained on."""
+    if issues:
+        demand_writable(issues)
+    allow_hosts(allow_host)
+    named = read_job(job, overrides)  # before what takes seconds to import
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
 
-    if issues:
-        demand_writable(issues)
-    allow_hosts(allow_host)
     try:
         with Screen(err if as_json else out, verbose) as screen:
-            examined = screen.follow(examine(_trust(read_job(job, overrides), overrides, trust_code), rows))
+            examined = screen.follow(examine(_trust(named, overrides, trust_code), rows))
     except errors.GradschoolError as error:
         show_issues(err if as_json else out, error.issues)
         write_issues(issues, error.issues)

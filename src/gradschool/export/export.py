@@ -31,9 +31,10 @@ from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import is_of_eyes, name_base, read_adapter
+from gradschool.model.here import demand_local
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.llama_grammar import request_fields
-from gradschool.model.local import LocalEngine, demand_local
+from gradschool.model.local import LocalEngine
 from gradschool.model.lora_gguf import write_lora_gguf
 from gradschool.package.bundle import open_verified
 from gradschool.package.card import card

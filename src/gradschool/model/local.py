@@ -1,6 +1,6 @@
 """The local engine: a base on this machine, with any number of adapters."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +16,7 @@ from gradschool.model.completion import Completion, complete, complete_by_token,
 from gradschool.model.constrained import Constrainer, Matcher
 from gradschool.model.continuations import continuations
 from gradschool.model.detokenizer import IncrementalDetokenizer
-from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_too_long, too_long
+from gradschool.model.engine import Continuation, TextLoss, refuse_too_long, too_long
 from gradschool.model.gguf_cache import again, demand_unchanged, source_of
 from gradschool.model.image_tokens import is_image_token
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
@@ -35,7 +35,6 @@ from gradschool.records import (
     Constraint,
     Conversation,
     Decoding,
-    Example,
     Failure,
     Image,
     NumberFormat,
@@ -135,6 +134,12 @@ class LocalEngine:
             return self._training
         dtype, reason = training_dtype(self.network)
         return _format(dtype, self.device, reason)
+
+    def pictured(self, images: Sequence[Image]) -> list[float]:
+        """What the base sees of images, as the mean over them of one vector each. It must have eyes."""
+        assert self.eyes
+        found: list[float] = torch.stack([self.eyes.pooled(image) for image in images]).mean(0).tolist()
+        return found
 
     @property
     def training_dtype(self) -> torch.dtype:
@@ -326,35 +331,3 @@ class LocalEngine:
 def _format(dtype: torch.dtype, device: torch.device, reason: str) -> NumberFormat:
     name: Any = str(dtype).removeprefix("torch.")
     return NumberFormat(name, device.type, reason)
-
-
-def local_engine(engine: Engine) -> LocalEngine | None:
-    """The engine itself if its weights are on this machine: these can be trained, merged and exported."""
-    return engine if isinstance(engine, LocalEngine) else None
-
-
-def pictures_of(engine: Engine) -> Callable[[Sequence[Image]], list[float]] | None:
-    """What a base sees of images, as the mean over them of one vector each; None without eyes."""
-    if not isinstance(engine, LocalEngine) or not (eyes := engine.eyes):
-        return None
-
-    def seen(images: Sequence[Image]) -> list[float]:
-        found: list[float] = torch.stack([eyes.pooled(image) for image in images]).mean(0).tolist()
-        return found
-
-    return seen
-
-
-def features_of(engine: Engine) -> Callable[[Example], list[float]] | None:
-    """What a base sees of the images of an example; None without eyes."""
-    seen = pictures_of(engine)
-    return (lambda example: seen(example.images)) if seen else None
-
-
-def demand_local(engine: Engine, use: str, fix: str) -> LocalEngine:
-    """The engine itself; raises ModelError, with `fix`, if it has no weights that could be `use`d ("trained")."""
-    if isinstance(engine, LocalEngine):
-        return engine
-    base = engine.identity
-    place = f"is on the server {base.address}" if base.address else f"({base.name or base.kind}) has no weights"
-    raise ModelError(f"Only a base with weights on this machine can be {use}.", f"This one {place}.", fix)

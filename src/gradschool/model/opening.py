@@ -100,7 +100,7 @@ def open_engine(
 
 def format_of(engine: Engine) -> NumberFormat | None:
     """The number format that a local base answers in."""
-    from gradschool.model.local import local_engine
+    from gradschool.model.here import local_engine
 
     local = local_engine(engine)
     return local.answering_format if local else None
@@ -108,7 +108,7 @@ def format_of(engine: Engine) -> NumberFormat | None:
 
 def base_folder(settings: Settings, engine: Engine) -> Path | None:
     """The folder that a base was opened from; None if it has its own name, is from the Hub or on a server."""
-    from gradschool.model.local import local_engine
+    from gradschool.model.here import local_engine
 
     local = local_engine(engine)
     return local.folder if local and not has_own_name(settings.base) and not local.revision else None

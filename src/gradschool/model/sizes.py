@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gradschool.model.engine import Engine
 from gradschool.model.gguf_file import read_gguf
-from gradschool.model.local import local_engine
+from gradschool.model.here import local_engine
 from gradschool.model.opening import gguf_of, path_named
 from gradschool.model.pocket_eyes import built_in
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gradschool.model.engine import Engine
-from gradschool.model.local import local_engine
+from gradschool.model.here import local_engine
 from gradschool.model.model_card import card_against
 from gradschool.records import Message
 

@@ -35,8 +35,8 @@ from gradschool.model.engine import Engine, Runtime
 from gradschool.model.folders import refusal
 from gradschool.model.gguf_file import gguf_at
 from gradschool.model.gguf_found import place_of_gguf
+from gradschool.model.here import demand_local
 from gradschool.model.hosts import named_by_user
-from gradschool.model.local import demand_local
 from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.base_copy import copy_folder_of_base, copy_gguf, gguf_to_copy

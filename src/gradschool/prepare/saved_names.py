@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from gradschool.data.private import PrivateKind
 from gradschool.errors import UsageError, reason_of
-from gradschool.files import read_json
+from gradschool.files import adapter_of, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,10 @@ class SavedNames:
     @classmethod
     def parse(cls, value: Any) -> "SavedNames":
         """The map in a JSON value; raises ValueError if it is none."""
-        return TypeAdapter(cls).validate_python(value)
+        found: SavedNames = adapter_of(cls).validate_python(value)
+        return found
 
     @property
     def text(self) -> str:
         """The map as JSON, indented."""
-        return json.dumps(TypeAdapter(SavedNames).dump_python(self, mode="json"), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(adapter_of(SavedNames).dump_python(self, mode="json"), indent=1, ensure_ascii=False) + "\n"

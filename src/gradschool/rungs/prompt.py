@@ -10,7 +10,7 @@ from gradschool.data.instructions import instructions_of
 from gradschool.evaluate import evaluate
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.model.local import pictures_of
+from gradschool.model.here import pictures_of
 from gradschool.records import Example, Message, Note, Work
 from gradschool.rungs.choice import choose
 from gradschool.rungs.instructing import searched_instructions

@@ -17,7 +17,8 @@ from gradschool.gates.run import TRAINING_GATES, run_gates
 from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
-from gradschool.model.local import LocalEngine, demand_local
+from gradschool.model.here import demand_local
+from gradschool.model.local import LocalEngine
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
 from gradschool.run_keys import FINAL, TRAINING_FORMAT, Key

@@ -7,9 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from gradschool.data.instructions import instructions_of
-from gradschool.job import Job
 from gradschool.model.chat import Rendered
-from gradschool.model.engine import Engine
 from gradschool.records import Answer, Note, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.citing import with_causes
@@ -18,7 +16,6 @@ from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.mitigation import Chosen, TrainingInputs, audited_state
 from gradschool.rungs.rung import (
     Candidate,
-    Rung,
     RungInputs,
     best_of,
     free_and_constrained,
@@ -102,13 +99,6 @@ def still_falling(trained: Trained) -> Iterator[str]:
         )
 
 
-def reason_to_skip(job: Job, engine: Engine) -> str:
-    """The weights must be on this machine."""
-    if engine.trains:
-        return ""
-    return "the base is not on this machine, so that its weights cannot be trained"
-
-
 def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
     """The recipe with which the student is trained and asked.
 
@@ -173,6 +163,3 @@ def _clean_up(inputs: RungInputs) -> None:
         shutil.rmtree(curve)
     for checkpoint in folder.glob("*.safetensors"):
         checkpoint.unlink()
-
-
-TUNE = Rung(NAME, tune, reason_to_skip, "training on your examples", trains=True)

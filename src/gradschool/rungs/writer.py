@@ -4,8 +4,8 @@ from gradschool.errors import UsageError
 from gradschool.file_names import SERVER
 from gradschool.job import Job
 from gradschool.model.engine import Engine
+from gradschool.model.here import local_engine
 from gradschool.model.hosts import key_variable
-from gradschool.model.local import local_engine
 from gradschool.model.memory import parameters_of
 from gradschool.records import Note, Work
 

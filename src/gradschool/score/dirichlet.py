@@ -11,6 +11,8 @@ forms in normal variables" (two squared normals are one exponential); Rice (1980
 in normal random variables: evaluation by numerical integration" (the path through the saddle point).
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -26,6 +28,7 @@ _PATH = tuple(zip(np.sinh(_POINTS), np.cosh(_POINTS), strict=True))
 _ENOUGH = 1e-13
 _MAX_BEND = 0.7
 _FACTORS = 8  # whose product has one logarithm; none is above 1e18, so no product overflows
+_FEW = 100  # different coefficients up to which the probability is remembered
 _NOTHING = 1e-11  # rounding error of a coefficient of 0, relative to the largest
 
 
@@ -63,6 +66,18 @@ def _chance_below_zero(coefficients: Vector) -> float:
         return 0.0
     values, counts = np.unique(coefficients[coefficients != 0], return_counts=True)
     values = values / -values.min()  # so that the transform exists from -1 to 0
+    if len(values) > _FEW:
+        return _integral(values, counts)
+    return _known_integral(values.tobytes(), counts.tobytes())
+
+
+@lru_cache(maxsize=4096)  # simulated tests of right and wrong answers differ mostly in the order of their groups
+def _known_integral(values: bytes, counts: bytes) -> float:
+    return _integral(np.frombuffer(values), np.frombuffer(counts, dtype=np.int64))
+
+
+def _integral(values: Vector, counts: NDArray[np.int64]) -> float:
+    """The probability for these coefficients, each with its count; the lowest is -1 and their sum is not below 0."""
 
     # The integrand is exp(k(s)) with k(s) = -sum(log(1 - s c)) - log(-s), which is convex there: one saddle.
     # The derivative of k has poles at both ends; times s (1 + s), it is smooth and has the same root.

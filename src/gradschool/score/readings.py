@@ -8,7 +8,7 @@ Shapes: T tokens, F features.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -57,21 +57,28 @@ class Reading:
     ending: int | None
     numbers: dict[str, int]  # of tokens; 0 is an unknown one
     counts: Counts
+    of_tokens: dict[str, int] = field(default_factory=dict, compare=False, repr=False)  # numbers of tokens met before
 
     @classmethod
     def of(cls, texts: Sequence[str], ending: int | None) -> "Reading":
         """Read texts and count their runs."""
         frequent = frequent_tokens(texts, FREQUENT)
-        kinds = {_kind(token, frequent, ending) for text in texts for token in TOKEN.findall(text)}
+        tokens = {token for text in texts for token in TOKEN.findall(text)}
+        kinds = {_kind(token, frequent, ending) for token in tokens}
         numbers = {kind: number for number, kind in enumerate(("", "^", "$", *sorted(kinds)))}
         empty = cls(frequent, ending, numbers, Counts((), ()))
         return cls(frequent, ending, numbers, Counts.of([empty.tokens(text) for text in texts], len(numbers)))
 
     def tokens(self, text: str) -> Numbers:
         """The numbers of a text's tokens between signs for its beginning and its end: (T + 2 EDGES,)."""
-        kinds = [_kind(token, self.frequent, self.ending) for token in TOKEN.findall(text)]
-        signs = (*["^"] * EDGES, *kinds, *["$"] * EDGES)
-        return np.array([self.numbers.get(sign, 0) for sign in signs], dtype=np.int64)
+        first, last = ([self.numbers.get(sign, 0)] * EDGES for sign in "^$")
+        return np.array([*first, *map(self._number, TOKEN.findall(text)), *last], dtype=np.int64)
+
+    def _number(self, token: str) -> int:
+        number = self.of_tokens.get(token)
+        if number is None:
+            number = self.of_tokens[token] = self.numbers.get(_kind(token, self.frequent, self.ending), 0)
+        return number
 
     def counts_of(self, texts: Sequence[str]) -> Counts:
         """The counts of some texts, to leave them out."""

@@ -7,7 +7,7 @@ two-sample test (Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tes
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -55,11 +55,15 @@ class AuthorModel:
     repeats: float  # maximum repetition within a training text
     least_words: float  # half the length of nearly all training texts
     capitals: tuple[float, float]  # half and twice the fraction of capitals in nearly all training texts
+    attributed: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # see `WordOrder.scores`
 
     def attributes(self, text: str) -> bool:
         """Whether a text is attributed to the author."""
-        fewest, most = self.capitals
-        return fewest <= capitals(text) <= most and bool(self.classifier.decision_function([text])[0] > 0)
+        if text not in self.attributed:
+            fewest, most = self.capitals
+            usual = fewest <= capitals(text) <= most
+            self.attributed[text] = usual and bool(self.classifier.decision_function([text])[0] > 0)
+        return self.attributed[text]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Shapes: T tokens, F features.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TypeAlias
 
@@ -33,6 +33,7 @@ STRANGE = 0.05  # most of the author's texts that may be taken for disordered
 REJECTED = 0.98  # fraction of the disordered texts that are enough to reject
 HALVES = 2  # classifiers of tokens, each of which did not see the texts of half of the groups
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Half: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,16 @@ class WordOrder:
     of_texts: Pipeline
     threshold: float
     disordered_rejected: float  # fraction of the disordered texts that it was fitted to
+    # Real texts are scored beside each answer to their question, and answers again where all are compared.
+    scores: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def score(self, text: str) -> float:
         """The higher, the more the words are in an order that somebody wrote."""
+        if text not in self.scores:
+            self.scores[text] = self._score(text)
+        return self.scores[text]
+
+    def _score(self, text: str) -> float:
         rows = _rows(self.readings, text)
         badness = np.mean([one.decision_function(rows) for one in self.of_tokens], axis=0) if len(rows) else rows[:, 0]
         return float(self.of_texts.decision_function([_pooled(badness, text, self.readings[0].frequent)])[0])
@@ -85,10 +93,8 @@ def learn_order(texts: Sequence[str], groups: Sequence[str], others: Sequence[st
     half = np.array([halves[whose[one.sources[0]]] for one in judged])
     models = tuple(_of_tokens(rows, labels, half != one) for one in range(HALVES))
     frequent = readings[0].frequent
-    pooled = [
-        _pooled(models[place].decision_function(features), one.text, frequent)
-        for one, features, place in zip(judged, rows, half.tolist(), strict=True)
-    ]
+    badness = _badness(models, rows, half)
+    pooled = [_pooled(values, one.text, frequent) for one, values in zip(judged, badness, strict=True)]
     of_texts = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1_000))
     scores = of_texts.fit(pooled, labels).decision_function(pooled)
     lowest, highest = np.quantile(scores[labels], STRANGE), np.quantile(scores[~labels], REJECTED)
@@ -115,6 +121,18 @@ def _of_tokens(rows: Sequence[Values], labels: Flags, seen: Flags) -> HistGradie
         max_iter=50, learning_rate=0.2, max_leaf_nodes=15, max_bins=63, early_stopping=False, random_state=0
     )
     return model.fit(np.concatenate([values for values, _ in chosen]), disordered)
+
+
+def _badness(models: Sequence[HistGradientBoostingClassifier], rows: Sequence[Values], half: Half) -> list[Values]:
+    """For each text, how badly its tokens fit, by the model of its half; all texts of a half in one call."""
+    found: list[Values] = [np.zeros(0)] * len(rows)
+    for place, model in enumerate(models):
+        chosen = np.flatnonzero(half == place).tolist()
+        ends = np.cumsum([len(rows[number]) for number in chosen])[:-1]
+        values = model.decision_function(np.concatenate([rows[number] for number in chosen]))
+        for number, part in zip(chosen, np.split(values, ends), strict=True):
+            found[number] = part
+    return found
 
 
 def _pooled(badness: Values, text: str, frequent: frozenset[str]) -> list[float]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gradschool.errors import UsageError
 from gradschool.model.engine import Engine, Runtime
+from gradschool.model.here import local_engine
 from gradschool.model.llama_engine import AT_ONCE, LlamaEngine
-from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
 from gradschool.package.llama_runtime import llama_engine, refuse_untested

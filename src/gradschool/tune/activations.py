@@ -29,6 +29,7 @@ from gradschool.model.memory import without_weights
 # For families that cannot be counted: bytes per token, layer and hidden dimension that a Llama saves and frees, in
 # 2-byte numbers.
 TYPICAL_SAVED, TYPICAL_FREED = 44, 24
+MOST_KNOWN = 256  # counts that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class Activations:
         return Activations(grown(one_row_less.layer, self.layer), grown(one_row_less.outside, self.outside), freed)
 
 
+_known: dict[tuple[object, ...], Activations] = {}
+
+
 def activation_bytes(
     config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str
 ) -> Activations:
@@ -58,6 +62,20 @@ def activation_bytes(
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
         numbers = segments.tokens * config.get_text_config().hidden_size * dtype.itemsize // 2
         return Activations(TYPICAL_SAVED * numbers, 0, (TYPICAL_FREED * numbers,))
+
+
+def remembered_bytes(
+    config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str
+) -> Activations:
+    """As `activation_bytes`, counted once: the trials and the training of a run ask for the same activations."""
+    if segments.reach:  # which does not count where segments are compared
+        return activation_bytes(config, dtype, rank, segments, device)
+    asked = (type(config), config.to_json_string(use_diff=False), dtype, rank, segments.prefix, segments.groups, device)
+    if asked not in _known:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[asked] = activation_bytes(config, dtype, rank, segments, device)
+    return _known[asked]
 
 
 def _counted(

@@ -17,7 +17,7 @@ from gradschool.model.memory import MATMUL_BUFFERS, Device, seeing_bytes, whole_
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.model.seeing import sees
 from gradschool.model.sight import adapted_layers, patches_of_token
-from gradschool.tune.activations import Activations, activation_bytes
+from gradschool.tune.activations import Activations, remembered_bytes
 from gradschool.tune.passes import Pass
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -59,7 +59,7 @@ class TrainingMemory:
         weights = sum(parameter.numel() for parameter in network.parameters())
         output = network.get_output_embeddings()
         linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
-        self._count, self.device = count or partial(activation_bytes, config), device
+        self._count, self.device = count or partial(remembered_bytes, config), device
         text = config.get_text_config()
         self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
         self.base, trained, unpacked = weights * storage, weights, [0]

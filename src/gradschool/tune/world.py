@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
-from transformers import PreTrainedModel
 
-if TYPE_CHECKING:  # takes a second to import, and only several processes need it
+if TYPE_CHECKING:  # takes seconds to import, and only several processes need it
     from torch.distributed.tensor import DTensor
+    from transformers import PreTrainedModel
     from typing_extensions import TypeIs
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class World:
     size: int = 1
     device: str = "cpu"
 
-    def shard(self, network: PreTrainedModel) -> None:
+    def shard(self, network: "PreTrainedModel") -> None:
         """Shard the layers of a network over all processes; embeddings and output layer are replicated."""
         if self.size == 1:
             return

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from gradschool.data.private import POSTCODE, shapes
@@ -251,6 +252,7 @@ def _is_signature(below: Sequence[str]) -> bool:
     return not prose and all(len(line.split()) <= SHORT_WORDS and line.strip()[-1:] not in ".?!" for line in below)
 
 
+@lru_cache(maxsize=4096)  # each line of a signature is asked about several times
 def is_entry(text: str) -> bool:
     """Whether a line is an entry of a signature: a number, an address, a company, a title."""
     known = patterns()

@@ -1,0 +1,24 @@
+"""The last rung as the ladder knows it. Its work is imported when it is climbed: a report needs no PyTorch."""
+
+from gradschool.job import Job
+from gradschool.model.engine import Engine
+from gradschool.records import Work
+from gradschool.rungs.rung import Candidate, Rung, RungInputs
+from gradschool.specialist import Specialist
+
+
+def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
+    """See `gradschool.rungs.tune`."""
+    from gradschool.rungs import tune as work
+
+    return work.tune(best, inputs)
+
+
+def reason_to_skip(job: Job, engine: Engine) -> str:
+    """The weights must be on this machine."""
+    if engine.trains:
+        return ""
+    return "the base is not on this machine, so that its weights cannot be trained"
+
+
+TUNE = Rung("tune", tune, reason_to_skip, "training on your examples", trains=True)
