@@ -73,7 +73,7 @@ class _Grammar:
             case {"type": "object", "properties": {**properties}, "additionalProperties": False, **rest} if (
                 not rest.keys() - {"required"}
             ):
-                return self._object(properties, rest.get("required", ()))
+                return self._object({str(key): one for key, one in properties.items()}, rest.get("required", ()))
             case {"type": "object", "additionalProperties": {**inner}, **rest} if not rest:
                 pair = f"string {literal(self._after_key)} {self.value(inner)}"
                 return self._rule(f'"{{" ({pair} ({self._between} {pair})*)? "}}"')
@@ -83,7 +83,7 @@ class _Grammar:
                     return self._rule(" | ".join(kinds))
         raise NotWritten
 
-    def _object(self, properties: Mapping[str, Any], required: Sequence[str]) -> str:
+    def _object(self, properties: dict[str, Any], required: Sequence[str]) -> str:
         """An object with these keys in their order, of which those that are not required may be missing."""
         if set(required) - properties.keys():
             raise NotWritten
