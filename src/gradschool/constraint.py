@@ -84,7 +84,7 @@ class Constraint:
 
 
 def _listed(words: Sequence[str]) -> str:
-    shown = ", ".join(map(json.dumps, words[:SHOWN]))
+    shown = ", ".join(map(_written, words[:SHOWN]))
     return shown + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
 
 
@@ -94,7 +94,7 @@ def _outline(schema: Any) -> str:
         case {"enum": [*values]}:
             return f"one of {_listed(values)}" if len(values) <= SHOWN else f"one of {len(values)} values"
         case {"const": value}:
-            return json.dumps(value, ensure_ascii=False)
+            return _written(value)
         case {"anyOf": [*parts]}:
             more = [f"{len(parts) - SHOWN} more forms"] if len(parts) > SHOWN else []
             return " or ".join([*map(_outline, parts[:SHOWN]), *more])
@@ -108,7 +108,15 @@ def _outline(schema: Any) -> str:
             return "{" + ", ".join(pairs) + "}"
         case {"type": str(kind)}:
             return kind
-    return json.dumps(schema, ensure_ascii=False)
+    return _written(schema)
+
+
+def _written(value: Any) -> str:
+    """A value as JSON with readable letters; halves of characters, which no file can hold, are escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode().decode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
 
 
 def _name(key: str) -> str:

@@ -136,9 +136,15 @@ class Specialist:
         found = self._searched([last_user(question) for question in questions])
         return [self._fitted(question, its, reserved) for question, its in zip(questions, found, strict=True)]
 
-    def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
-        """The conversation that the base is asked, with these passages instead of those that would be found."""
-        return self._compose(question, self._shown_before(question), passages)
+    def with_passages(
+        self, question: Conversation, passages: Sequence[Passage], shown_with: Sequence[Passage] = ()
+    ) -> Conversation:
+        """The conversation that the base is asked, with these passages instead of those that would be found.
+
+        It shows as many examples as fit next to the passages `shown_with`, by default the same ones.
+        """
+        shown, _ = self._fit(question, tuple(shown_with or passages))
+        return self._compose(question, shown, passages)
 
     def lesson(self, example: Example) -> Conversation:
         """An example to train on: asked with a passage that supports its ideal answer, if there is one, and cited.
@@ -181,12 +187,19 @@ class Specialist:
     def _fitted(
         self, question: Conversation, passages: tuple[Passage, ...], reserved: int = 0
     ) -> tuple[Conversation, tuple[Passage, ...]]:
+        shown, passages = self._fit(question, passages, reserved)
+        return self._compose(question, shown, passages), passages
+
+    def _fit(
+        self, question: Conversation, passages: tuple[Passage, ...], reserved: int = 0
+    ) -> tuple[list[Example], tuple[Passage, ...]]:
+        """The examples and the passages that fit into the context."""
         shown = self._shown_before(question)
         while True:
             conversation = self._compose(question, shown, passages)
             budget = self.engine.context_length - self.recipe.decoding.max_new_tokens - reserved
             if not (shown or passages) or self.engine.count_tokens(conversation) <= budget:
-                return conversation, passages
+                return shown, passages
             if shown:
                 shown = shown[1:] if self.recipe.nearest else shown[:-1]
             else:

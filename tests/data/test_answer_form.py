@@ -38,6 +38,14 @@ def test_json_becomes_a_schema_with_its_spaces() -> None:
     assert constraint.outline() == 'JSON: {topic: one of "a", "b", who: string, sum: null or number}'
 
 
+def test_the_outline_is_readable_in_any_script() -> None:
+    assert Constraint(("退货", "да", 'a "b"', "half \ud800")).outline() == (
+        '4 labels: "退货", "да", "a \\"b\\"", "half \\ud800"'
+    )
+    found = inferred(examples(*[json.dumps({"ключ": "да"}, ensure_ascii=False)] * 12))
+    assert found and found.outline() == 'JSON: {ключ: one of "да"}'
+
+
 @pytest.mark.parametrize("empty", [{}, []])
 def test_empty_answers_are_json_of_the_same_kind(empty: Any) -> None:
     full = [{"name": f"n {n}"} if empty == {} else [{"name": f"n {n}"}] for n in range(30)]

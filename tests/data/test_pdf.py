@@ -11,11 +11,14 @@ from small_documents import pdf
 Placed = tuple[float, float, str]  # x, y and text, in points from the lower left corner
 
 
-def page(texts: Iterable[Placed], rules: Iterable[tuple[float, float, float]] = (), size: int = 10) -> str:
+def page(
+    texts: Iterable[Placed], rules: Iterable[tuple[float, float, float]] = (), size: int = 10, chinese: bool = False
+) -> str:
     """The text of a page with texts at places, and horizontal rules (x, x, y)."""
-    places = "".join(f") Tj ET BT /F1 {size} Tf {x:g} {y:g} Td ({text}" for x, y, text in texts)
+    shown = [(x, y, f"<{text.encode('utf-16-be').hex()}>" if chinese else f"({text})") for x, y, text in texts]
+    places = "".join(f") Tj ET BT /F1 {size} Tf {x:g} {y:g} Td {text} Tj (" for x, y, text in shown)
     lines = "".join(f" {x0:g} {y:g} m {x1:g} {y:g} l S" for x0, x1, y in rules)
-    drawn = pdf(f"{places}) Tj ET{lines} BT /F1 1 Tf (")
+    drawn = pdf(f"{places}) Tj ET{lines} BT /F1 1 Tf (", chinese=chinese)
     (text,) = pdf_pages(drawn)
     return text
 
@@ -58,6 +61,17 @@ def test_columns_of_running_text_are_read_one_after_the_other() -> None:
     text = page(table([list(pair) for pair in zip(left, right, strict=True)], [60, 330], 13))
     assert "|" not in text
     assert "\n".join(left) in text and "\n".join(right) in text
+
+
+def test_columns_and_tables_are_told_apart_where_words_have_no_spaces() -> None:
+    left = ["会员可以在三十天内退货并保留发票", "商品必须未使用并且保留原来的包装", "超过期限的申请我们将无法受理"]
+    right = ["图书馆周一至周五上午九点开始开放", "周末休息节假日时间另行通知请留意", "借书证需要携带身份证到前台办理"]
+    text = page(table([list(pair) for pair in zip(left, right, strict=True)], [60, 330], 13), chinese=True)
+    assert "|" not in text
+    assert "".join(left) in text and "".join(right) in text
+    rows = [["商品", "价格", "退货期限"], ["台灯", "三百元", "三十天"], ["书桌", "一千二百元", "六十天"]]
+    text = page(table(rows, [60, 200, 350], 16), chinese=True)
+    assert text == "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def test_long_cells_between_rules_are_rows() -> None:

@@ -18,6 +18,7 @@ import seeing
 import tiny
 from finish import finish
 from forked import Forked
+from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError, UsageError
 from gradschool.export import export as exporting
 from gradschool.export import families, merge, session, vocabulary
@@ -366,6 +367,24 @@ def test_an_export_of_constrained_answers_is_tested_with_them_and_says_how_to_as
     card = (exported.folder / "README.md").read_text()
     assert "constrained to 3 labels: " in card
     assert 'json.loads(Path("constraint.json").read_text())["llama.cpp"]' in card
+    assert "--temp 0 --grammar-file constraint.gbnf\n" in card
+    assert (exported.folder / "constraint.gbnf").read_text() == asked["llama.cpp"]["grammar"]
+    assert asked_by_the_card(card, exported.folder, QUESTIONS[0]) in labels.choices
+
+
+def test_the_commands_for_ollama_and_llama_cpp_ask_for_constrained_json(tmp_path: Path) -> None:
+    flag = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
+    held = schema_constraint({**flag, "additionalProperties": False})
+    recipe = Recipe("Yes or no?", decoding=Decoding(40, constraint=held))
+    options = ExportOptions(ship(tmp_path, recipe=recipe), "ollama", tmp_path / "out", "f16")
+    exported, _ = finish(export(options))
+    card = (exported.folder / "README.md").read_text()
+    assert "--temp 0 --grammar-file constraint.gbnf\n" in card
+    assert "/api/chat -d @ollama-request.json\n" in card and "`ollama run` leaves answers free" in card
+    request = json.loads((exported.folder / "ollama-request.json").read_text())
+    assert f"ollama create {request['model']} -f Modelfile" in card
+    assert request["format"] == held.schema and request["stream"] is False
+    assert json.loads(asked_by_the_card(card, exported.folder, QUESTIONS[0])).keys() == {"yes"}
 
 
 def test_the_adapter_of_a_base_that_reads_images_comes_for_llama_cpp_too(

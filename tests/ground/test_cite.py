@@ -5,7 +5,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, neutralize, quote_passages, resolve, strip_marks
+from gradschool.ground.cite import (
+    INSTRUCTIONS,
+    NOT_THERE,
+    cite,
+    coverage,
+    neutralize,
+    quote_passages,
+    resolve,
+    strip_marks,
+    supported,
+)
 from gradschool.records import Passage
 from small_documents import passage
 
@@ -188,6 +198,56 @@ def test_every_citation_is_a_passage_that_was_marked(parts: list[int | str]) -> 
     cited: tuple[Passage, ...] = resolve(text, passages)
     assert cited == tuple(passages[number - 1] for number in marked)
     assert resolve(strip_marks(text), passages) == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "question", "answer"),
+    [
+        (
+            "会员可以在三十天内退货，商品必须未使用，并保留原包装和发票。",
+            "图书馆周一至周五上午九点开放，周末休息。",
+            "退货期限是多久？",
+            "三十天内可以退货，但要保留原包装和发票。",
+        ),
+        (
+            "返品は購入後三十日以内に限り、未使用の商品とレシートが必要です。",
+            "図書館は月曜から金曜の午前九時に開きます。",
+            "返品の期限は？",
+            "購入後三十日以内なら返品できます。レシートが必要です。",
+        ),
+        (
+            "สินค้าสามารถคืนได้ภายในสามสิบวันหลังจากวันที่ซื้อ พร้อมใบเสร็จรับเงิน",
+            "ห้องสมุดเปิดวันจันทร์ถึงวันศุกร์เวลาเก้าโมงเช้า",
+            "คืนสินค้าได้เมื่อไร",
+            "คืนได้ภายในสามสิบวันพร้อมใบเสร็จรับเงิน",
+        ),
+        (
+            "반품은 구입 후 삼십 일 이내에 영수증과 함께 가능합니다.",
+            "도서관은 월요일부터 금요일까지 오전 아홉 시에 엽니다.",
+            "반품 기한은?",
+            "구입 후 삼십 일 이내이며 영수증이 필요합니다.",
+        ),
+        (
+            "ग्राहक तीस दिनों के भीतर सामान वापस कर सकते हैं, रसीद के साथ।",
+            "पुस्तकालय सोमवार से शुक्रवार तक खुला रहता है।",
+            "वापसी की अवधि?",
+            "तीस दिनों के भीतर, रसीद के साथ सामान वापस करें।",
+        ),
+    ],
+    ids=["Chinese", "Japanese", "Thai", "Korean", "Hindi"],
+)
+def test_support_is_found_in_every_script(right: str, wrong: str, question: str, answer: str) -> None:
+    passages = [passage(wrong, 1), passage(right, 2)]
+    assert cite(answer, passages, question) == f"{answer} [2]"
+    assert cite(answer, passages[:1], question) == answer
+    of_wrong, of_both = coverage(answer, passages[:1], question), coverage(answer, passages, question)
+    assert of_wrong is not None and of_both is not None and of_wrong < 0.2 < 0.6 < of_both
+
+
+def test_a_pair_of_characters_is_less_than_a_word() -> None:
+    assert not supported("三十天内", [passage("三十天内退货")], "?")  # of three pairs, which are the parts of two words
+    assert not supported("within thirty days", [passage("Return it within thirty days.")], "thirty what?")
+    assert supported("within thirty days", [passage("Return it within thirty days.")], "?")
 
 
 def test_the_instructions_name_the_answer_for_nothing_found() -> None:

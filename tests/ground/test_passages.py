@@ -1,10 +1,12 @@
 import time
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.documents import Document
-from gradschool.ground.passages import MAX_ROW, count_words, split_document
+from gradschool.data.word_lengths import count_words
+from gradschool.ground.passages import MAX_ROW, split_document
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 WORDS = st.sampled_from(["word", "Mr. Smith", "ends.", "Is it?", "3.5", "日本語。", "x" * 60, "naïve", "“So!”", "…"])
@@ -100,6 +102,23 @@ def test_text_without_sentences_or_spaces_is_cut_too() -> None:
     assert max(map(count_words, texts("word " * 1000, 50))) <= 100
     assert max(map(len, texts("日本語の文章" * 300, 50))) <= 200
     assert max(map(len, texts("x" * 10_000, 10))) <= 500
+
+
+@pytest.mark.parametrize(
+    ("sentence", "most"),
+    [
+        ("สินค้าคืนได้ภายในสามสิบวันหลังจากวันที่ซื้อ ", 600),
+        ("ສິນຄ້າສາມາດສົ່ງຄືນໄດ້ພາຍໃນສາມສິບວັນ ", 600),
+        ("ទំនិញអាចប្រគល់វិញបានក្នុងរយៈពេលសាមសិបថ្ងៃ។", 900),
+        ("ပစ္စည်းများကို ရက်သုံးဆယ်အတွင်း ပြန်လည်အပ်နှံနိုင်သည်။", 900),
+    ],
+)
+def test_scripts_whose_words_have_no_spaces_are_cut_into_passages_too(sentence: str, most: int) -> None:
+    found = texts(sentence * 40, 90)
+    assert max(map(len, found)) <= most
+    assert all(
+        (sentence * 40).count(text) and text.endswith(sentence.strip()) for text in found
+    )  # at ends of sentences
 
 
 def test_pages_are_known_and_never_straddled() -> None:

@@ -15,14 +15,23 @@ def passage(text: str, number: int = 1, heading: str = "") -> Passage:
     return Passage(f"a.md#{number}", text, "a.md", 0, len(text), 1, 1, heading)
 
 
-def pdf(*pages: str, encrypted: bool = False) -> bytes:
-    """A pdf with one line of text per page; `encrypted` names a password that nobody gave."""
+def pdf(*pages: str, encrypted: bool = False, chinese: bool = False) -> bytes:
+    """A pdf with one line of text per page; `encrypted` names a password that nobody gave.
+
+    With `chinese`, its font takes text in UTF-16, as `<…>` in hexadecimal digits.
+    """
     count = len(pages)
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(count))
+    font = "/Subtype /Type1 /BaseFont /Helvetica"
+    if chinese:
+        font = "/Subtype /Type0 /BaseFont /Song /Encoding /UniGB-UCS2-H /DescendantFonts [<< /Type /Font "
+        font += "/Subtype /CIDFontType0 /BaseFont /Song /DW 1000 /FontDescriptor << /Type /FontDescriptor /FontName "
+        font += "/Song /Flags 4 /FontBBox [0 -200 1000 900] /Ascent 880 /Descent -120 >> "
+        font += "/CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 2 >> >>]"
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Font {font} >>",
     ]
     for n, text in enumerate(pages):
         stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET"

@@ -9,16 +9,20 @@ from gradschool.errors import ModelError
 from gradschool.ground.index import build_index
 from gradschool.model.engine import Continuation
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Answer, Conversation, Note, Scored
+from gradschool.records import Answer, Conversation, Decoding, Note, Scored
 from gradschool.rungs.citing import drops_of, with_causes
 from gradschool.rungs.rung import RungInputs, made
 from gradschool.settings import Ground
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import VALIDATION, inputs_of
+from rung_inputs import TRAIN, VALIDATION, inputs_of
 
 
 class Reader(FakeEngine):
     """An answer is likely if the conversation has its number's passage; odd ones are as likely without."""
+
+    def __init__(self, context_length: int = 4096) -> None:
+        super().__init__(context_length=context_length)
+        self.read = list[Conversation]()
 
     def continuations(
         self,
@@ -28,7 +32,8 @@ class Reader(FakeEngine):
         *,
         ended: bool = False,
     ) -> list[list[Continuation] | None]:
-        assert ended
+        assert not ended  # a text without its marks does not end as one with them
+        self.read += conversations
         return [
             [Continuation((1.0 if text == "odd" or "is even" in asked[-1].content else 4.0,), (False,)) for text in its]
             for asked, its in zip(conversations, texts, strict=True)
@@ -67,6 +72,21 @@ def test_the_drop_is_that_of_the_answer_without_the_cited_passage(inputs: RungIn
     assert candidate.causes is not None
     assert (candidate.causes.answers, candidate.causes.bearing, candidate.causes.drop) == (5, 0.4, 1.2)
     assert any(one.text.startswith("40% of 5 citations bear") for one in events if isinstance(one, Note))
+
+
+def test_passages_are_taken_away_from_the_prompt_that_was_answered(inputs: RungInputs, tmp_path: Path) -> None:
+    decoding, question = Decoding(max_new_tokens=8), VALIDATION[0].question
+    recipe = Recipe("Odd?", 4, False, tuple(TRAIN[:4]), 1, str(tmp_path / "index"), decoding=decoding)
+    all_shown, _ = Specialist(Reader(), recipe).conversation(question)
+    engine = Reader(context_length=Reader().count_tokens(all_shown) + 8 - 2)  # the passage has four words
+    specialist = Specialist(engine, recipe)
+    asked, passages = specialist.conversation(question)
+    assert passages and len(asked) == len(all_shown) - 2
+    row = Scored("e100", "g", "", "even", Answer("even", citations=passages), 1.0)
+    drops_of(specialist, [question], [row])
+    whole, without = engine.read
+    assert whole == asked
+    assert without[:-1] == asked[:-1] and without[-1] != asked[-1]  # the same examples, although more would fit
 
 
 def test_a_base_without_probabilities_is_a_note_and_no_citations_are_nothing(

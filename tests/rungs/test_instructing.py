@@ -128,6 +128,7 @@ def test_nothing_is_searched_without_a_writer_or_with_few_examples(tmp_path: Pat
         (Answer(f"{OPEN}  {CLOSE}", "stop"), Proposal(rejected="not between the marks")),
         (Answer(f"{CLOSE}New.{OPEN}", "stop"), Proposal(rejected="not between the marks")),
         (Answer(marked("a b c d e f"), "stop"), Proposal(rejected="too long")),
+        (Answer(marked("请说明退货的期限和条件"), "stop"), Proposal(rejected="too long")),  # more than five words
         (Answer(marked("The  old\none."), "stop"), Proposal(rejected="the same")),
         (Answer("", "error", failure=Failure("no answer", "why")), Proposal(rejected="no answer")),
     ],

@@ -17,7 +17,7 @@ import made
 import small_job
 import tool_templates
 from finish import finish
-from gradschool.constraint import schema_constraint
+from gradschool.constraint import DENSE, SPACED, schema_constraint
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
@@ -308,3 +308,18 @@ def test_constrained_answers_are_those_of_the_local_engine(engine: LocalEngine, 
         else:
             assert json.loads(ours.text).keys() <= {"say"}, ours
             assert theirs.text.startswith("{")
+
+
+def test_json_has_the_spaces_of_the_constraint(service: Service) -> None:
+    llama, flag = service.models["harbour"].specialist.engine, {"type": "boolean"}
+    schema = {
+        "type": "object",
+        "properties": {"a": flag, "b": {"type": "array", "maxItems": 0}},
+        "required": ["a", "b"],
+    }
+    for spaces in (SPACED, DENSE):
+        constraint = schema_constraint({**schema, "additionalProperties": False}, spaces)
+        for seed in range(4):
+            decoding = Decoding(60, temperature=1.5, seed=seed, constraint=constraint)
+            [(_, answer)] = llama.answer([QUESTION], decoding)
+            assert answer.text == json.dumps(json.loads(answer.text), separators=spaces)

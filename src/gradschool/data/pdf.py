@@ -13,6 +13,7 @@ from typing import TypeAlias
 from pdfminer.layout import LTCurve, LTFigure, LTPage, LTTextBox, LTTextLineHorizontal
 
 from gradschool.data.broken_words import join_broken_words
+from gradschool.data.word_lengths import count_words
 
 MIN_ROWS = 3  # rows with several cells, from which aligned lines are a table
 MAX_LINES = 2_000  # of a page; a page with more is a drawing
@@ -123,7 +124,7 @@ def _is_prose(rows: Sequence[list[Line]], columns: Sequence[Span]) -> bool:
     counts: list[list[int]] = [[] for _ in columns]
     for row in rows:
         for line in row:
-            counts[_column_of(line, columns)].append(len(line.get_text().split()))
+            counts[_column_of(line, columns)].append(count_words(line.get_text()))
     return all(fmean(count) >= PROSE_WORDS for count in counts if count)
 
 

@@ -1,5 +1,6 @@
 """Export a specialist as an adapter, a merged model, a GGUF file or for Ollama, and test the result against it."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -33,15 +34,17 @@ from gradschool.files import list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import is_of_eyes, name_base, read_adapter
 from gradschool.model.here import demand_local
 from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.llama_grammar import request_fields
+from gradschool.model.here import demand_local
+from gradschool.model.llama_cpp import need_llama_cpp
+from gradschool.model.llama_grammar import SERVER_OPTIONS, request_fields
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora_gguf import write_lora_gguf
 from gradschool.package.bundle import open_verified
-from gradschool.package.card import card
+from gradschool.package.card import card, word
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import ExportRejected, FormResult, Shipped, result_line
 from gradschool.package.manifest import Manifest, read_manifest, specialist_folder
-from gradschool.records import Note, Work
+from gradschool.records import Constraint, Note, Work
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.specialist import Specialist
 
@@ -102,10 +105,22 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
             raise ExportRejected(table)
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
         if constraint := manifest.recipe.decoding.constraint:
-            write_json(folder / CONSTRAINT, request_fields(constraint))
+            write_requests(folder, constraint, shipped, manifest.name)
         rows = list_of(FormResult).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": asdict(environment())})
     return Exported(output, tuple(table))
+
+
+def write_requests(folder: Path, constraint: Constraint, shipped: Shipped, name: str) -> None:
+    """Write how other programs are asked for the constrained answers of the specialist of this name."""
+    fields = request_fields(constraint)
+    write_json(folder / CONSTRAINT, fields)
+    if shipped.file:
+        for field, value in fields["llama.cpp"].items():
+            write_text(folder / SERVER_OPTIONS[field][1], value if isinstance(value, str) else json.dumps(value))
+    if shipped.to == "ollama" or shipped.ollama:
+        messages = [{"role": "user", "content": "…"}]
+        write_json(folder / OF_OLLAMA, {"model": word(name), "messages": messages, "stream": False, **fields["ollama"]})
 
 
 def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSession]:
@@ -161,6 +176,7 @@ def check_gguf(engine: LocalEngine) -> None:
 
 
 CONSTRAINT = "constraint.json"  # fields of requests that constrain answers, by the program that answers
+OF_OLLAMA = "ollama-request.json"  # one request with them
 Made = Work[tuple[Shipped, list[FormResult]]]
 
 

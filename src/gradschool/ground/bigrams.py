@@ -12,8 +12,8 @@ import regex
 from gradschool.data.normalize import CHARACTER, SPACELESS
 
 # Korean has spaces, but its words end in particles, which have no spaces before them.
-_CHARACTERS = regex.compile(rf"{CHARACTER.pattern}|\p{{Hangul}}")
-_RUNS = regex.compile(rf"(?:{_CHARACTERS.pattern})++")
+CHARACTERS = regex.compile(rf"{CHARACTER.pattern}|\p{{Hangul}}")
+_RUNS = regex.compile(rf"(?:{CHARACTERS.pattern})++")
 _UNSPACED = regex.compile(rf"{SPACELESS.pattern}|\p{{Hangul}}")
 
 
@@ -30,7 +30,7 @@ def bigrams(text: str, *, single: bool) -> str:
         return ""
     grams: list[str] = []
     for run in _RUNS.finditer(text):
-        characters = _CHARACTERS.findall(run[0])
+        characters = CHARACTERS.findall(run[0])
         grams += map("".join, pairwise(characters))
         if single or len(characters) == 1:
             grams += characters

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradschool.data.broken_words import join_broken_words
-from gradschool.data.normalize import compose
+from gradschool.ground.content_words import content_words, weight
 from gradschool.json_text import parse_any_json
 from gradschool.records import Answer, Passage
 
@@ -104,14 +104,13 @@ def resolve(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
 def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
     """Append the citation of the supporting passage to an ideal answer, so that tuning keeps the habit of citing.
 
-    The supporting passage has the most content words in common with the answer: numbers and words of four or more
-    characters that are not in the question. It needs at least three, and more than any other passage; otherwise, and
-    for JSON, the answer is unchanged.
+    The supporting passage has the most content words in common with the answer, of those that are not in the question.
+    It needs at least three, and more than any other passage; otherwise, and for JSON, the answer is unchanged.
     """
     if _is_json(answer):
         return answer
-    words = _content_words(answer) - _content_words(question)
-    shared = [len(words & _content_words(passage.text)) for passage in passages]
+    words = content_words(answer) - content_words(question)
+    shared = [weight(words & content_words(passage.text)) for passage in passages]
     most = max(shared, default=0)
     if most < MIN_SHARED or shared.count(most) > 1:
         return answer
@@ -125,18 +124,10 @@ def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
 
 def coverage(answer: str, passages: Sequence[Passage], question: str) -> float | None:
     """The largest fraction of an answer's content words that one of the passages has; None if it has none."""
-    words = _content_words(answer) - _content_words(question)
+    words = content_words(answer) - content_words(question)
     if not words:
         return None
-    return max((len(words & _content_words(passage.text)) / len(words) for passage in passages), default=0.0)
-
-
-def _content_words(text: str) -> set[str]:
-    return {
-        word
-        for word in re.findall(r"\w+", join_broken_words(compose(text)).casefold())
-        if len(word) >= 4 or word.isdigit()
-    }
+    return max((weight(words & content_words(passage.text)) for passage in passages), default=0.0) / weight(words)
 
 
 def strip_marks(text: str) -> str:

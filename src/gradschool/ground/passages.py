@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradschool.data.documents import Document
+from gradschool.data.word_lengths import UNIT, count_words
 from gradschool.records import Passage
 
-# A unit of length: two characters of a script without spaces, or up to 24 other characters, so that a long run without
-# spaces (base64, a path) is not one word.
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,24}")
 SLACK = 1.25  # factor by which a passage may exceed its length to keep a paragraph together
 MAX_SENTENCE = 2  # passage lengths; a longer sentence is split between words
 MAX_ROW = 4  # passage lengths; a longer table row or list item is split between words
@@ -26,7 +24,10 @@ WHOLE_LINE = re.compile(
     r"|\t| {4}"  # code
 )
 NO_CELL = re.compile(r"[\s|:-]*")  # a row without content: the rule below the head of a table, or an empty head
-SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\sa-z])|[。！？][」』”’]*")
+# Thai and Lao have spaces between sentences and phrases, and no sign at their ends.
+SENTENCE_END = re.compile(
+    r"[.!?…؟۔][\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\sa-z])|[。！？।॥။។][」』”’]*|(?<=[\u0e00-\u0eff])\s+(?=[\u0e00-\u0eff])"
+)
 NO_END = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Art|Sec|vs|etc|e\.g|i\.e|cf|Fig|Inc|Ltd|Co|approx)|\b[A-Z]|^\s*\d+)\.\s+$"
 )
@@ -77,11 +78,6 @@ def split_document(document: Document, words: int) -> list[Passage]:
                 )
             )
     return passages
-
-
-def count_words(text: str) -> int:
-    """The length of a text in the words that passages are measured in."""
-    return sum(1 for _ in WORD.finditer(text))
 
 
 def _table_heads(text: str) -> dict[int, str]:
@@ -234,6 +230,6 @@ def _shorten(text: str, segment: _Segment, words: int) -> Iterator[_Segment]:
     if segment.words <= words * (MAX_ROW if segment.is_row else MAX_SENTENCE):
         yield segment
         return
-    starts = [match.start() for match in WORD.finditer(text, segment.start, segment.end)][::words]
+    starts = [match.start() for match in UNIT.finditer(text, segment.start, segment.end)][::words]
     for start, end in zip(starts, [*starts[1:], segment.end], strict=True):
         yield _segment(text, start, end)

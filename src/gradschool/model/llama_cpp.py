@@ -22,7 +22,7 @@ from gradschool.errors import ModelError, RemoteError, UsageError
 from gradschool.json_text import parse_json
 from gradschool.model.dialect import refusal_of
 from gradschool.model.llama_child import Settings
-from gradschool.model.llama_grammar import constraint_fields
+from gradschool.model.llama_grammar import completion_fields, constraint_fields
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.rendering import MAX_GROWTH, MAX_TEXT, unusable_template
 from gradschool.model.sse import data_of, lines_of
@@ -284,5 +284,5 @@ def completion_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
         "top_k": 0,
         "min_p": 0.0,
         "seed": decoding.seed % (SEEDS - 1),
-        **constraint_fields(decoding.constraint),
+        **completion_fields(decoding.constraint),
     }

@@ -3,7 +3,14 @@
 import json
 from typing import Any
 
+from gradschool.model.gbnf import NotWritten, grammar_of
 from gradschool.records import Constraint
+
+# Options of llama-server for all requests, by the field that one request has: the option, and the name of its file.
+SERVER_OPTIONS = {
+    "grammar": ("--grammar-file", "constraint.gbnf"),
+    "json_schema": ("--json-schema-file", "schema.json"),
+}
 
 
 def request_fields(constraint: Constraint) -> dict[str, Any]:
@@ -20,17 +27,26 @@ def request_fields(constraint: Constraint) -> dict[str, Any]:
 
 
 def constraint_fields(constraint: Constraint | None) -> dict[str, Any]:
-    """The fields of a request that constrain its answer: a grammar in GBNF for choices, else a JSON schema.
+    """The fields of a request to any llama.cpp that constrain its answer: a grammar, else a JSON schema.
 
     llama.cpp's schemas have no patternProperties; such keys may have any name there.
     """
     if constraint is None:
         return {}
-    if constraint.choices:
-        return {
-            "grammar": "root ::= " + " | ".join(json.dumps(text, ensure_ascii=False) for text in constraint.choices)
-        }
-    return {"json_schema": plain_schema(constraint.schema)}
+    try:
+        return {"grammar": grammar_of(constraint)}
+    except NotWritten:
+        return {"json_schema": plain_schema(constraint.schema)}
+
+
+def completion_fields(constraint: Constraint | None) -> dict[str, Any]:
+    """As `constraint_fields`, for completions of the llama.cpp that we run: it has llguidance, as we do.
+
+    By the options in a schema it writes the same spaces. Its chat API, and other builds, ignore them.
+    """
+    if constraint is None or constraint.choices:
+        return constraint_fields(constraint)
+    return {"json_schema": plain_schema(json.loads(constraint.json_schema))}
 
 
 def plain_schema(schema: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gradschool.model.llama_grammar import SERVER_OPTIONS, constraint_fields
 from gradschool.model.opening import is_hub_id
 from gradschool.package.base_words import about_bases, behind_best, size_of
 from gradschool.package.coverage_words import rule_of
@@ -55,6 +56,7 @@ def card(
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
+    fields = constraint_fields(manifest.recipe.decoding.constraint)
     text = _template("card").render(
         front_matter=header,
         manifest=manifest,
@@ -80,6 +82,7 @@ def card(
         marks=marks,
         few=FEW_EXAMPLES,
         shipped=shipped,
+        server_options="".join(f" {' '.join(SERVER_OPTIONS[field])}" for field in fields),
         hub=base_on_hub(manifest),
     )
     return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines
@@ -104,7 +107,7 @@ def _template(name: str) -> Template:
     environment.filters |= {
         "cell": _cell,
         "fenced": _fenced,
-        "word": _word,
+        "word": word,
         "python": repr,
         "bounds": bounds,
         "number": _number,
@@ -193,7 +196,7 @@ def _cell(text: object) -> str:
     return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", line)
 
 
-def _word(name: str) -> str:
+def word(name: str) -> str:
     """A name that is valid in a command and as a model name in Ollama."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "specialist"
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradschool.data.others import is_message
-from gradschool.ground.passages import count_words
+from gradschool.data.word_lengths import count_words
 from gradschool.model.engine import Engine
 from gradschool.prepare.draft import Asking, Draft, Sink
 from gradschool.prepare.topics import Topics

@@ -12,7 +12,8 @@ from gradschool.data.documents import Document, read_document
 from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
-from gradschool.ground.passages import SLACK, count_words, split_document
+from gradschool.data.word_lengths import count_words
+from gradschool.ground.passages import SLACK, split_document
 from gradschool.prepare.bylines import Divided
 from gradschool.prepare.draft import Change, Draft, id_from, unused
 from gradschool.prepare.instructions import Writer

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from gradschool.data.date_lines import date_line
-from gradschool.ground.passages import count_words
+from gradschool.data.word_lengths import count_words
 from gradschool.prepare.people import word_lists
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s++(\S(?:[^\n]*[^\s#])?)(?:[^\S\n]|#)*+$", re.MULTILINE)

@@ -45,14 +45,18 @@ def with_causes(candidate: Candidate, best: Specialist, rows: Sequence[Scored], 
 
 
 def drops_of(specialist: Specialist, questions: Sequence[Conversation], rows: Sequence[Scored]) -> list[list[float]]:
-    """How much log P of each answer falls, in nats, without each of the passages it cites; none if one does not fit."""
+    """How much log P of each answer falls, in nats, without each of the passages it cites; none if one does not fit.
+
+    The text is read without its marks, whose numbers change, and without an end: how likely the answer ends there
+    depends on whether a mark is expected, and an answer that was cut off has no end.
+    """
     asked: list[Conversation] = []
     for question, row, (_, passages) in zip(questions, rows, specialist.conversations(questions), strict=True):
         kept = [[one for one in passages if one.id != cited.id] for cited in row.answer.citations]
-        asked += [specialist.with_passages(question, its) for its in (passages, *kept)]
+        asked += [specialist.with_passages(question, its, passages) for its in (passages, *kept)]
     counts = [len(row.answer.citations) for row in rows]
     texts = [[row.answer.text] for row, count in zip(rows, counts, strict=True) for _ in range(count + 1)]
-    read = iter(specialist.engine.continuations(asked, texts, specialist.recipe.adapter, ended=True))
+    read = iter(specialist.engine.continuations(asked, texts, specialist.recipe.adapter))
     return [_drops(next(read), [next(read) for _ in range(count)]) for count in counts]
 
 

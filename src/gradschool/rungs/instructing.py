@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gradschool.data.instructions import instructions_of
+from gradschool.data.word_lengths import count_words
 from gradschool.evaluate import evaluate
 from gradschool.model.engine import Engine
 from gradschool.records import Answer, Decoding, Example, Message, Note, Progress, Scored, Work, last_user
@@ -64,7 +65,7 @@ def searched_instructions(best: Specialist, inputs: RungInputs, rung: str) -> Wo
     if len(learned) < ASKED:
         yield Note(f"{rung}: instructions are not searched: {2 * ASKED} train examples are needed.")
         return []
-    most = max(MIN_WORDS, GROWTH * len(own.split()))
+    most = max(MIN_WORDS, GROWTH * count_words(own))
     answered = partial(_answered, best, inputs, rung)
     pool = [Instructions(own, _values((yield from answered(own, compared))))]
     rejected: list[str] = []
@@ -116,7 +117,7 @@ def proposal_of(answer: Answer, parent: str, most: int) -> Proposal:
     _, opened, text = before.rpartition(OPEN)
     if not (closed and opened and text.strip()):
         return Proposal(rejected="not between the marks")
-    if len(text.split()) > most:
+    if count_words(text) > most:
         return Proposal(rejected="too long")
     if text.split() == parent.split():
         return Proposal(rejected="the same")
