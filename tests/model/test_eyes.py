@@ -17,9 +17,11 @@ from gradschool.model.chat import Chat, Rendered, Unfit
 from gradschool.model.completion import complete
 from gradschool.model.copies import shared_copy
 from gradschool.model.eyes import Eyes
+from gradschool.model.formats import times_of
 from gradschool.model.image_tokens import is_image_token, without_images
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
+from gradschool.model.memory import parameters_of
 from gradschool.records import IMAGE, Decoding, Example, Image, Message, Source
 from gradschool.tune.objectives.answers import mean_loss
 from seeing import FAMILIES, own_inputs, picture, tiny
@@ -209,6 +211,13 @@ def test_features_are_computed_once_and_cached_on_disk(
     other.pooled(image)
     other.pooled(image)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_estimated_of_an_opened_base_is_what_it_has(engines: dict[str, LocalEngine], family: str) -> None:
+    engine = engines[family]
+    assert parameters_of(engine.network.config) == sum(one.numel() for one in engine.network.parameters())
+    assert times_of(engine.network.config, CPU, 10**9) is not None  # of a training step, by which its format is chosen
 
 
 def test_a_base_without_eyes_refuses_images_by_name(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ def gray(numbers: Any, *, inverted: bool = False) -> "Image":
     import numpy as np
     from PIL import Image
 
-    values = np.nan_to_num(np.asarray(numbers, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
+    values = np.asarray(numbers, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     scaled = (values - low) / ((high - low) or 1.0)
     return Image.fromarray(((1 - scaled if inverted else scaled) * 255).round().astype(np.uint8)).convert("RGB")
