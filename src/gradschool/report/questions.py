@@ -61,11 +61,12 @@ class _Scores:
     images: dict[str, tuple[Image, ...]] = field(default_factory=dict)
 
 
-def questions_of(facts: Facts) -> tuple[list[Question], str]:
+def questions_of(facts: Facts, most: int = MAX_PICTURED) -> tuple[list[Question], str]:
     """The test questions, failures and lowest scores of the chosen rung first, and a note.
 
     Answers are scored again with the job's own examples or, without the job, the test examples in the package. If that
-    fails, the saved scores of the packaged rung are used, and the note says why; otherwise it is empty.
+    fails, the saved scores of the packaged rung are used, and the note says why; otherwise it is empty. Only the first
+    `most` questions have their images.
     """
     note = ""
     try:
@@ -80,8 +81,8 @@ def questions_of(facts: Facts) -> tuple[list[Question], str]:
     questions = [_question(id_, facts, scores) for id_ in ids]
     judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
     ordered = sorted(questions, key=lambda question: _rank(question, judged))
-    pictured = [replace(one, images=tuple(_pictures(scores.images.get(one.id, ())))) for one in ordered[:MAX_PICTURED]]
-    return pictured + ordered[MAX_PICTURED:], note
+    pictured = [replace(one, images=tuple(_pictures(scores.images.get(one.id, ())))) for one in ordered[:most]]
+    return pictured + ordered[most:], note
 
 
 def _pictures(images: Iterable[Image]) -> Iterator[str]:
