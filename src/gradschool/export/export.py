@@ -99,7 +99,8 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise ExportRejected(table)
-        write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
+        pictured = any(one.images for one in session.evidence.examples)
+        write_text(folder / "README.md", card(manifest, session.evidence.results, shipped, pictured=pictured))
         if constraint := manifest.recipe.decoding.constraint:
             write_json(folder / CONSTRAINT, request_fields(constraint))
         rows = list_of(FormResult).dump_python(table, mode="json")

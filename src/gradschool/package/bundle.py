@@ -121,7 +121,9 @@ def pack(
         write_json(folder / EVIDENCE / RESULTS_FILE, tested)
         bases = portable(list_of(ComparedBase).dump_python([*(run.saved(BASES) or ())], mode="json"))
         compared = list_of(ComparedBase).validate_python(bases)
-        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(tested), bases=compared))
+        pictured = any(one.images for one in test)
+        results = list_of(RungResult).validate_python(tested)
+        write_text(folder / CARD, card(manifest, results, bases=compared, pictured=pictured))
         seal(folder, manifest)
     return str(run.specialist)
 

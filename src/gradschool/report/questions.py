@@ -13,9 +13,10 @@ from gradschool.evaluate import measure_of
 from gradschool.files import read_rows
 from gradschool.images.data_url import data_url
 from gradschool.job import Job
+from gradschool.messages import shown_content
 from gradschool.package.image_files import in_package
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
-from gradschool.records import IMAGE, Answer, Example, Image, Message, Scored
+from gradschool.records import Answer, Example, Image, Scored
 from gradschool.report.facts import Facts
 from gradschool.saved_job import JOB_FILE, may_read_job
 from gradschool.score.time_limit import scoring_within
@@ -143,13 +144,8 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
 def _text(example: Example) -> str:
     turns = [message for message in example.question if message.role != "system"]
     if len(turns) == 1:
-        return _shown(turns[0])
-    return "\n\n".join(f"{turn.role}: {_shown(turn)}" for turn in turns)
-
-
-def _shown(message: Message) -> str:
-    """The text of a message with a word for each of its images."""
-    return message.content.replace(IMAGE, "[image]") if message.images else message.content
+        return shown_content(turns[0])
+    return "\n\n".join(f"{turn.role}: {shown_content(turn)}" for turn in turns)
 
 
 def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
