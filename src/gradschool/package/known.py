@@ -55,10 +55,11 @@ def write_known(
 ) -> None:
     """Write the sketches of train and validation examples; the wording that many `test` questions share is left out."""
     common = common_wording(test)
-    parts = [sorted(row.tobytes().hex() for row in sketches(part, common)) for part in (train, validation)]
+    own = [sorted(row.tobytes().hex() for row in sketches(part, common)) for part in (train, validation)]
     seen: dict[Part, list[str]] = {"train": _digits(train), "validation": _digits(validation)}
     pictures = {part: rows for part, rows in seen.items() if rows}
-    write_json(evidence / KNOWN_FILE, _file.dump_python(KnownFile(KIND, *parts, pictures), mode="json"))
+    written = KnownFile(KIND, train=own[0], validation=own[1], pictures=pictures)
+    write_json(evidence / KNOWN_FILE, _file.dump_python(written, mode="json"))
 
 
 def _digits(examples: Sequence[Example]) -> list[str]:
