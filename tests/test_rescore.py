@@ -53,7 +53,7 @@ def test_known_rows_are_named_and_left_out(specialist: Path, tmp_path: Path) -> 
     assert report.score.examples == 2 == len((tmp_path / "out.jsonl").read_text().splitlines())
     [note] = [event for event in events if "known to this specialist" in getattr(event, "text", "")]
     assert note.level == "warning" and note.text.startswith("2 of 4 examples are known to this specialist: ")
-    assert "1 is in its train part, 1 is in its test part; 1 in nearly the same words" in note.text
+    assert "1 is in its train part, 1 is in its test part; 1 in nearly the same words or pictures" in note.text
     assert note.text.endswith("The first is more.jsonl:2. They are left out; --with-known scores them too.")
 
 

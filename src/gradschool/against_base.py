@@ -12,6 +12,7 @@ from gradschool.model.engine import Engine
 from gradschool.model.here import local_engine
 from gradschool.model.image_tokens import NO_EYES
 from gradschool.model.seeing import why_blind
+from gradschool.model.sight import adapted_layers
 from gradschool.records import Conversation, Example, Note, Work
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -83,6 +84,8 @@ def demand_eyes(examples: Sequence[Example], engine: Engine, tune: Tune) -> None
             "It has no vision tower that could be adapted.",
             f"leave it out, or {NO_EYES}.",
         )
+    if tune.vision_blocks is not None and engine.chat and engine.chat.eyes:
+        adapted_layers(engine.chat.eyes.whole, tune.vision_blocks)
     if seeing and engine.chat and tune.method == "full":
         raise UsageError(
             '[tune] method = "full" trains all weights of a language model, and the examples have images.',

@@ -50,3 +50,8 @@ def last_user(conversation: Conversation) -> str:
 def as_text(text: str) -> str:
     """A text of others for a message with images: IMAGE in it is no image, and becomes U+FFFD."""
     return text.replace(IMAGE, "\ufffd")
+
+
+def shown_content(message: Message) -> str:
+    """The text of a message with a word for each of its images."""
+    return message.content.replace(IMAGE, "[image]") if message.images else message.content

@@ -140,7 +140,8 @@ def _without_known(folder: Path, examples: Sequence[Example], threshold: float, 
     keys = Counter(row.part for row in known)
     parts = ", ".join(f"{count} {'are' if count > 1 else 'is'} in its {part} part" for part, count in keys.items())
     nearly = sum(not row.equal for row in known)
-    how = f"{parts}{f'; {nearly} in nearly the same words' if nearly else ''}. The first is {known[0].example.source}."
+    alike = f"; {nearly} in nearly the same words or pictures" if nearly else ""
+    how = f"{parts}{alike}. The first is {known[0].example.source}."
     if keep:
         yield Note(
             f"{len(known)} of {len(examples)} examples are known to this specialist: {how} They are scored too: "

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 
 from gradschool.cli.questions import Question, read_arguments, read_file, read_questions
 from gradschool.errors import DataError, UsageError
-from gradschool.records import Answer, Failure, Message, Passage
+from gradschool.records import IMAGE, Answer, Failure, Message, Passage
 from gradschool.settings import Data
 
 
@@ -253,3 +254,16 @@ def test_an_empty_object_among_rows_is_a_bad_row() -> None:
 
 def test_a_list_of_texts_is_a_list_of_questions() -> None:
     assert texts(read_questions(['["Which shelf?",', '"Who?"]'])) == ["Which shelf?", "Who?"]
+
+
+def test_an_image_is_a_question_without_words_and_a_damaged_one_fails_alone(tmp_path: Path) -> None:
+    Pillow.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no image")
+    names = [str(tmp_path / name) for name in ("a.png", "b.png", "elsewhere/link.png")]
+    good, bad, linked = read_arguments(names, [])
+    assert [one.id for one in (good, bad, linked)] == names
+    [message] = good.conversation
+    assert message.content == IMAGE and message.images == linked.conversation[0].images != ()
+    assert bad.unreadable.startswith("it is no image")

@@ -16,6 +16,7 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.sketches import common_wording, matches, sketches
 from gradschool.data.split import freeze_split
 from gradschool.errors import DataError
+from gradschool.images.likeness import same_pictures
 from gradschool.records import IMAGE, Example, Image, Message, Source
 from gradschool.settings import Data, Goal, SplitSettings
 
@@ -114,6 +115,7 @@ def test_a_folder_with_one_sub_folder_for_each_class(tmp_path: Path) -> None:
     (tmp_path / "x" / "sick" / "empty.png").write_bytes(b"")
     reading = read_examples(tmp_path / "x", Data())
     assert {one.ideal: one.messages[0].content for one in reading.examples} == {"normal": IMAGE, "sick": IMAGE}
+    assert all("one" not in example.id for example in reading.examples)  # a file may be named after a patient
     [issue] = reading.issues
     assert str(issue.source) == "x/sick/empty.png:1" and "is empty" in issue.text
 
@@ -140,7 +142,8 @@ def test_what_cannot_be_used_is_named_by_file_and_line(tmp_path: Path) -> None:
     assert "is empty" in of("empty.png")
     assert "is damaged" in of("cut.png")
     assert "is no image" in of("text.png")
-    assert "does not exist" in of("gone.png")
+    assert of("gone.png").startswith("the image 'gone.png' does not exist")
+    assert of({"url": "gone.png"}).startswith("the image 'gone.png' does not exist")
     assert "outside the job's folder" in of("../outside.png")
     assert "outside the job's folder" in of(str(secret))
     assert "outside the job's folder" in of("link.png")
@@ -185,6 +188,26 @@ def test_the_same_picture_saved_again_stays_on_one_side(tmp_path: Path) -> None:
     assert near == [("examples-10", "examples-4")]
     split = freeze_split(checked, SplitSettings(), Goal(), near, 4)
     assert any({"examples-10", "examples-4"} <= set(part) for part in (split.train, split.validation, split.test))
+
+
+def test_pictures_made_from_a_template_are_told_apart_and_copies_of_them_found(tmp_path: Path) -> None:
+    import numpy as np
+
+    reading = labelled(tmp_path, 40)
+    outline = np.asarray(picture(99), dtype=float)
+
+    def made(number: int) -> Pillow.Image:
+        mixed = 0.6 * outline + 0.4 * np.asarray(picture(number), dtype=float)
+        return Pillow.fromarray(mixed.round().astype(np.uint8))
+
+    for number in range(40):
+        made(number).save(tmp_path / "pics" / f"a{number}.png")
+    buffer = io.BytesIO()
+    made(3).resize((60, 60), Pillow.Resampling.BILINEAR).save(buffer, "JPEG", quality=90)
+    (tmp_path / "pics" / "a9.png").write_bytes(buffer.getvalue())
+    reading = read_examples(tmp_path / "examples.jsonl", Data())
+    assert len(same_pictures([one.images[0].likeness for one in reading.examples])) > 100
+    assert near_duplicates(reading.examples, 0.8) == [("examples-10", "examples-4")]
 
 
 def test_a_picture_that_occurs_twice_with_one_answer_is_a_duplicate(tmp_path: Path) -> None:

@@ -54,6 +54,12 @@ def test_sixteen_bits_are_scaled_to_their_range() -> None:
     assert found.tolist() == [[0, 64], [128, 255]]
 
 
+def test_numbers_that_are_not_finite_hide_nothing() -> None:
+    values = np.array([[1, 2, 3], [np.inf, -np.inf, np.nan]], dtype=np.float32)
+    found = np.asarray(decoded(saved(Image.fromarray(values), "TIFF")))[..., 0]
+    assert found.tolist() == [[0, 128, 255], [255, 0, 0]]
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG of a few bytes that describes an image of any size."""
 

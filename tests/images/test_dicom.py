@@ -8,6 +8,7 @@ import pytest
 
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import decoded
+from gradschool.images.plain import without_details
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -21,9 +22,11 @@ def dicom(pixels: Any, kind: str = "MONOCHROME2", **tags: Any) -> bytes:
     meta.MediaStorageSOPInstanceUID = "1.2.3"
     found = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     found.PatientName, found.PatientID = "Doe^Jane", "4711"
-    found.Rows, found.Columns = pixels.shape
-    found.SamplesPerPixel, found.PhotometricInterpretation = 1, kind
+    found.Rows, found.Columns = pixels.shape[:2]
+    found.SamplesPerPixel, found.PhotometricInterpretation = 3 if pixels.ndim == 3 else 1, kind
     found.BitsAllocated, found.BitsStored, found.HighBit, found.PixelRepresentation = 16, 12, 11, 0
+    if pixels.ndim == 3:
+        found.PlanarConfiguration = 0
     found.PixelData = pixels.astype("<u2").tobytes()
     for name, value in tags.items():
         setattr(found, name, value)
@@ -50,6 +53,24 @@ def test_the_window_of_the_file_is_applied() -> None:
     assert 100 < found[RAMP == 2048][0] < 156
 
 
+def test_what_does_not_reach_the_ends_of_its_window_is_not_stretched() -> None:
+    found = gray(dicom(RAMP, WindowCenter=4096, WindowWidth=8192))
+    assert found.min() == 0 and 120 < found.max() < 136
+    assert gray(dicom(RAMP, WindowCenter=4096, WindowWidth=0)).max() == 255  # no window
+
+
+def test_colours_of_more_bits_and_of_a_palette_are_shown() -> None:
+    coloured = np.stack([RAMP, RAMP[::-1], RAMP * 0], axis=2)
+    found = np.asarray(decoded(dicom(coloured, "RGB")))
+    assert (found == coloured >> 4).all()
+    tables: dict[str, Any] = {}
+    for name, entries in {"Red": range(256), "Green": [0] * 256, "Blue": range(255, -1, -1)}.items():
+        tables[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tables[f"{name}PaletteColorLookupTableData"] = bytes(entries)
+    found = np.asarray(decoded(dicom(RAMP >> 4, "PALETTE COLOR", **tables)))
+    assert (found[..., 0] == RAMP >> 4).all() and (found[..., 2] == 255 - (RAMP >> 4)).all()
+
+
 def test_monochrome1_is_inverted() -> None:
     assert (gray(dicom(RAMP, "MONOCHROME1")) == 255 - gray(dicom(RAMP))).all()
 
@@ -59,6 +80,25 @@ def test_an_error_tells_nothing_of_the_patient(cut: int) -> None:
     with pytest.raises(BadImage) as error:
         decoded(dicom(RAMP)[:cut])
     assert "Doe" not in str(error.value) and "4711" not in str(error.value) and error.value.__cause__ is None
+
+
+def test_a_file_without_pixels_and_one_in_an_unknown_compression_say_so() -> None:
+    with pytest.raises(BadImage, match="without pixels"):
+        decoded(dicom(RAMP)[:200])
+    content = dicom(RAMP)
+    meta = pydicom.dcmread(io.BytesIO(content))
+    meta.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLosslessSV1
+    meta.PixelData = pydicom.encaps.encapsulate([meta.PixelData])
+    buffer = io.BytesIO()
+    meta.save_as(buffer)
+    with pytest.raises(BadImage, match=r"JPEG Lossless.*pylibjpeg"):
+        decoded(buffer.getvalue())
+
+
+def test_a_package_has_the_picture_without_the_header() -> None:
+    content = dicom(RAMP)
+    assert b"Doe" in content and b"Doe" not in without_details(content)
+    assert (gray(without_details(content)) == gray(content)).all()
 
 
 def test_a_file_that_describes_a_huge_image_is_refused() -> None:

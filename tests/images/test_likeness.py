@@ -45,6 +45,11 @@ def test_drawn_scenes_are_rarely_alike() -> None:
     assert len(pairs) <= 10 and all(scenes[a].kind == scenes[b].kind for a, b in pairs)
 
 
+def test_pictures_of_one_colour_are_like_none() -> None:
+    black, white = (likeness(Image.new("RGB", (32, 32), color)) for color in ("black", "white"))
+    assert same_pictures([black, white]) == []
+
+
 def test_images_without_a_hash_are_like_none() -> None:
     known = likeness(soft(1))
     assert len(known) == DIGITS

@@ -1,26 +1,34 @@
 """Bases that read images: features computed once, and losses as the family's own forward pass gives them."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image as Pillow
+from safetensors.torch import save
 from torch import Tensor
 from transformers import AutoProcessor
 
+from gradschool.against_base import demand_eyes
 from gradschool.data.check import too_long
-from gradschool.errors import ModelError
-from gradschool.model.adapter import save_adapter
+from gradschool.errors import ModelError, UsageError
+from gradschool.files import read_json, write_bytes, write_json
+from gradschool.model.adapter import adapter_tensors, peft_config, save_adapter
 from gradschool.model.chat import Chat, Rendered, Unfit
 from gradschool.model.completion import complete
 from gradschool.model.copies import shared_copy
 from gradschool.model.eyes import Eyes
+from gradschool.model.formats import times_of
 from gradschool.model.image_tokens import is_image_token, without_images
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, lora_layers
+from gradschool.model.lora import LoraLinear, attach, lora_layers
+from gradschool.model.memory import parameters_of
+from gradschool.model.reader import Reader, reader_of
 from gradschool.records import IMAGE, Decoding, Example, Image, Message, Source
+from gradschool.settings import Tune
 from gradschool.tune.objectives.answers import mean_loss
 from seeing import FAMILIES, own_inputs, picture, tiny
 
@@ -211,6 +219,13 @@ def test_features_are_computed_once_and_cached_on_disk(
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_estimated_of_an_opened_base_is_what_it_has(engines: dict[str, LocalEngine], family: str) -> None:
+    engine = engines[family]
+    assert parameters_of(engine.network.config) == sum(one.numel() for one in engine.network.parameters())
+    assert times_of(engine.network.config, CPU, 10**9) is not None  # of a training step, by which its format is chosen
+
+
 def test_a_base_without_eyes_refuses_images_by_name(tmp_path: Path) -> None:
     from gradschool.model.opening import POCKET
 
@@ -267,3 +282,77 @@ def test_an_adapter_over_the_language_part_loads_over_the_whole_base_in_peft(
             logits = peft(input_ids=ids, attention_mask=torch.ones_like(ids), **pixels).logits[0].log_softmax(-1)
         trained = [place for place, on in enumerate(row.loss_mask) if on]
         assert ours == pytest.approx(-float(sum(logits[at - 1, row.token_ids[at]] for at in trained)), abs=1e-4)
+
+
+def unpacked(network: Any, threads: Any = None) -> Reader:
+    return replace(reader_of(network, threads), packs=False, head=None)
+
+
+@pytest.mark.parametrize("family", ["qwen2_vl", "qwen3_vl", "gemma3"])
+def test_a_base_that_needs_packed_rows_and_has_none_is_refused(
+    engines: dict[str, LocalEngine], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradschool.model.local.reader_of", unpacked)
+    with pytest.raises(ModelError, match="cannot be used with images") as error:
+        LocalEngine(engines[family].folder, device=CPU, dtype=torch.float32)
+    assert "does not read packed rows exactly" in error.value.why and "pocket-eyes" in error.value.fix
+
+
+@pytest.mark.parametrize("family", ["llava", "internvl"])
+def test_a_base_that_needs_no_packed_rows_answers_without_them(
+    engines: dict[str, LocalEngine], family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, questions = engines[family], [asked("Say it.", picture(tmp_path, seed)) for seed in range(3)]
+    monkeypatch.setattr("gradschool.model.local.reader_of", unpacked)
+    other = LocalEngine(engine.folder, device=CPU, dtype=torch.float32)
+    expected = dict(engine.answer(questions, Decoding(6)))
+    found = dict(other.answer(questions, Decoding(6)))
+    assert [found[place].text for place in range(3)] == [expected[place].text for place in range(3)]
+    rows = [other.chat.render((*question, Message("assistant", "a cat"))) for question in questions]
+    assert mean_loss(other.reader(), rows, 0) == pytest.approx(mean_loss(engine.reader(), rows, 0), abs=1e-4)
+
+
+def test_an_adapter_of_the_output_layer_is_refused_where_images_need_packed_rows(
+    engines: dict[str, LocalEngine], tmp_path: Path
+) -> None:
+    for family in ("gemma3", "qwen3_vl", "llava"):
+        engine, question = engines[family], asked("Say it.", picture(tmp_path, 5))
+        output = engine.network.get_output_embeddings()
+        generator = torch.Generator().manual_seed(0)
+        layer = LoraLinear.from_base(output, 2, 4, generator)
+        torch.nn.init.normal_(layer.lora_b, std=0.3)
+        tensors = adapter_tensors({"lm_head": layer})
+        (tmp_path / family).mkdir()
+        write_json(tmp_path / family / "adapter_config.json", peft_config(["lm_head"], 2, 4, "base", None))
+        write_bytes(tmp_path / family / "adapter_model.safetensors", save(tensors, {"format": "pt"}))
+        if family != "llava":
+            with pytest.raises(ModelError, match="cannot be used with images") as error:
+                engine.reader(str(tmp_path / family))
+            assert "changes the output layer" in error.value.why
+            continue
+        row = engine.chat.render((*question, Message("assistant", "a cat")))
+        ids = torch.tensor([list(row.token_ids)])
+        with torch.no_grad():
+            states = engine.network.get_decoder()(input_ids=ids).last_hidden_state[0]
+            logits = layer(states).log_softmax(-1)
+        nats = -sum(float(logits[at - 1, row.token_ids[at]]) for at, on in enumerate(row.loss_mask) if on)
+        ours = mean_loss(engine.reader(str(tmp_path / family)), [row], 0) * row.trained_tokens
+        assert ours == pytest.approx(nats, abs=1e-3)
+        [(_, answer)] = engine.answer([question], Decoding(4), str(tmp_path / family))
+        assert not answer.failure
+
+
+@pytest.mark.parametrize("family", ["llava_next", "llava_onevision"])
+def test_families_whose_images_are_not_read_are_refused_by_name(family: str, tmp_path: Path) -> None:
+    folder = tiny(tmp_path / family, "llava")
+    config = read_json(folder / "config.json")
+    write_json(folder / "config.json", config | {"model_type": family, "architectures": None})
+    with pytest.raises(ModelError, match="cannot be loaded") as error:
+        LocalEngine(folder, device=CPU, dtype=torch.float32)
+    assert f"of the family {family}" in error.value.why and "pocket-eyes" in error.value.fix
+
+
+def test_more_blocks_than_the_vision_tower_has_are_refused_before_a_climb(engines: dict[str, LocalEngine]) -> None:
+    demand_eyes([], engines["llava"], Tune(vision_blocks=1))
+    with pytest.raises(UsageError, match="vision_blocks is 9"):
+        demand_eyes([], engines["llava"], Tune(vision_blocks=9))

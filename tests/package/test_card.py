@@ -228,3 +228,10 @@ def test_the_sentences_on_abstaining_name_the_claim_that_is_missing() -> None:
     assert "which 80 answers cannot settle" in said(enough, "not proven", 0.47)
     assert "proven to stay below that" in said(enough, "failed", 0.2)
     assert "on validation" in said(enough, "failed", 0.2, validation_high=0.3)
+
+
+def test_a_specialist_that_reads_images_says_so_and_what_it_is_not() -> None:
+    text = card(manifest(), RESULTS, pictured=True)
+    assert front(text)["pipeline_tag"] == "image-text-to-text"
+    assert "is medical advice" in text and "`images/` holds the pictures" in text
+    assert "image" not in card(manifest(), RESULTS).partition("## Limits")[2]

@@ -5,18 +5,21 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from finish import finish
 from gradschool.data.sketches import BYTES
 from gradschool.errors import DamagedError
 from gradschool.files import write_json
+from gradschool.images.likeness import likeness
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.package.bundle import carry, pack
-from gradschool.package.known import KNOWN_FILE, has_sketches, known_rows
+from gradschool.package.known import KNOWN_FILE, has_sketches, known_rows, write_known
 from gradschool.package.manifest import EVIDENCE, load_manifest, read_manifest, seal
-from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
+from gradschool.records import IMAGE, Answer, Decoding, Example, Image, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
@@ -105,3 +108,24 @@ def test_sketches_that_cannot_be_read_are_named(specialist: Path, content: str) 
     seal(specialist, load_manifest(specialist))
     with pytest.raises(DamagedError, match=KNOWN_FILE):
         known_rows(specialist, OWN["train"], 0.8)
+
+
+def test_a_picture_of_train_is_known_after_it_was_saved_again(specialist: Path, tmp_path: Path) -> None:
+    def shown(name: str, drawn: Pillow.Image) -> Example:
+        image = Image(name, likeness(drawn))
+        asked = Message("user", IMAGE, images=(image,)), Message("assistant", "a cat")
+        return Example(name, asked, name, Source("more.jsonl", 1))
+
+    spots = [np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8) for seed in range(3)]
+    one, two, three = [Pillow.fromarray(some).resize((40, 40), Pillow.Resampling.BICUBIC) for some in spots]
+    evidence = specialist / EVIDENCE
+    write_known(evidence, [shown("one", one)], [shown("two", two)], [])
+    again = [
+        shown(f"{name} again", drawn.resize((64, 64))) for name, drawn in zip("123", (one, two, three), strict=True)
+    ]
+    found = known_rows(specialist, again, 0.8)
+    assert [(one.example.id, one.part, one.equal) for one in found] == [
+        ("1 again", "train", False),
+        ("2 again", "validation", False),
+    ]
+    assert likeness(one) not in (evidence / KNOWN_FILE).read_text()

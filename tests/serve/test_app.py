@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -373,3 +374,11 @@ def test_metrics_count_requests_and_tokens(client: httpx.Client) -> None:
 def test_an_error_can_be_sent_whatever_the_client_sent() -> None:
     message = HTTPError(404, "GET /\ud800\u202e: Not Found.").body()["error"]["message"]
     assert message.encode() == rb"GET /\ud800\u202e: Not Found."
+
+
+def test_a_base_that_reads_images_is_sent_larger_bodies() -> None:
+    engine: Any = GatedEngine()
+    assert service_over(engine).limits.body == Limits().body
+    engine.chat = SimpleNamespace(eyes=object())
+    assert service_over(engine).limits.body == Limits().seeing_body
+    assert service_over(engine, Limits(body=5, seeing_body=5)).limits.body == 5

@@ -100,7 +100,8 @@ def test_options_have_the_defaults_of_the_command() -> None:
         assert documented.isdigit() is (defaults[option] is not None)
         assert not documented.isdigit() or float(documented) == defaults[option]
     limits = Limits()
-    assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] == limits.body
+    assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] is None
+    assert f"| {limits.body >> 20} MiB; {limits.seeing_body >> 20} MiB if" in PAGE
     assert defaults["--timeout"] == limits.seconds and defaults["--api-key-env"] == KEY_ENV
 
 

@@ -1,5 +1,7 @@
 """The table of examples: found by words and filters, in pages, and decided about by one tab at a time."""
 
+import base64
+import io
 import json
 import threading
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 from starlette.testclient import TestClient
 
 from gradschool.data.decided import job_examples
@@ -162,6 +165,25 @@ def test_images_are_neither_added_nor_removed(browser: TestClient, job: Path) ->
     body = {"path": "sort", "n": 0, "item": "pictured", "version": one["version"], "decision": "edit"}
     reply = browser.post("/api/decide", json=body | {"messages": messages})
     assert reply.status_code == 400 and "images" in reply.json()["error"]["what"]
+
+
+def test_images_are_shown_next_to_their_questions(browser: TestClient, job: Path) -> None:
+    Pillow.new("RGB", (900, 300), "red").save(job / "a.png")
+    Pillow.new("RGB", (90, 30), "blue").save(job / "b.png")
+    rows = [
+        {"id": "one", "image": "a.png", "question": "Which colour?", "answer": "red"},
+        {"id": "two", "image": "b.png", "question": "Which colour?", "answer": "blue"},
+    ]
+    (job / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (job / "b.png").write_bytes(b"")  # it is named among the findings, and shown as none
+    [found, *_] = page(browser)["rows"]  # type: ignore[misc]
+    assert found["question"] == "Which colour?" and found["images"][0].startswith("data:image/png;base64,")
+    one = browser.get("/api/example", params={"path": "sort", "n": 0})
+    shown = Pillow.open(io.BytesIO(base64.b64decode(one.json()["images"][0].partition(",")[2])))
+    assert shown.size == (480, 160)
+    assert "img-src 'self' data:;" in one.headers["content-security-policy"]
+    (job / "a.png").unlink()
+    assert page(browser)["rows"][0]["images"] == []  # type: ignore[index]
 
 
 def test_a_page_is_told_how_far_the_table_is(

@@ -69,12 +69,12 @@ def _shown(path: str) -> list[Image]:
     """The image of a file that the user names, with a line that says so; none, with the reason, if it is unusable."""
     file = Path(path)
     try:
-        file = file.expanduser()
+        file = file.expanduser().resolve()  # the user may name a link
         image = located(file.name, (file.parent,))
     except (BadImage, RuntimeError) as error:
         say(err, f"[red]The image {escape(path)} cannot be shown.[/] It {escape(str(error))}.")
         return []
-    say(out, f"{escape(file.name)} is shown with your next question.")
+    say(out, f"{escape(Path(path).name)} is shown with your next question.")
     return [image]
 
 

@@ -20,9 +20,12 @@ from gradschool.data.pictures import Pictures
 from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, UsageError
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import SUFFIXES
+from gradschool.images.located import located
 from gradschool.json_text import parse_any_json
 from gradschool.model.signals import CONFIDENCE
-from gradschool.records import Answer, Conversation, Failure, Message
+from gradschool.records import IMAGE, Answer, Conversation, Failure, Message
 from gradschool.settings import Data
 from gradschool.specialist import Specialist
 
@@ -132,7 +135,9 @@ def _kind(argument: str) -> str:
 
 
 def read_file(path: Path, data: Data | None = None, images: tuple[Path, ...] = ()) -> list[Question]:
-    """Read the questions of a file, as `read_questions` reads them; a workbook too."""
+    """Read the questions of a file, as `read_questions` reads them; a workbook too. An image is a question itself."""
+    if path.suffix.casefold() in SUFFIXES:
+        return [_of_picture(path)]
     images = (path.parent, *images)
     try:
         if zipfile.is_zipfile(path):
@@ -144,6 +149,16 @@ def read_file(path: Path, data: Data | None = None, images: tuple[Path, ...] = (
         why = f"The system reports: {error.strerror}." if isinstance(error, OSError) else f"The reason: {error}"
         raise DataError(f"{path} cannot be read.", why, "name a file of text, JSON lines or a table.") from error
     return [replace(question, file=str(path)) for question in _usable(found, str(path))]
+
+
+def _of_picture(path: Path) -> Question:
+    """A question without words about an image, with its name as id: as a folder of images for each class asks it."""
+    file = path.resolve()  # the user may name a link
+    try:
+        image = located(file.name, (file.parent,))
+    except BadImage as error:
+        return Question((), str(path), 1, f"it {error}", str(path))
+    return Question((Message("user", IMAGE, images=(image,)),), str(path), 1, file=str(path))
 
 
 def read_questions(

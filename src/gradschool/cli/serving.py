@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,14 @@ def serve(
             help="maximum number of tokens of prompt and answer; default: the base's context length",
         ),
     ] = None,
-    max_body: Annotated[int, typer.Option("--max-body", min=1, help="largest request body (bytes)")] = 1 << 20,
+    max_body: Annotated[
+        int | None,
+        typer.Option(
+            "--max-body",
+            min=1,
+            help="largest request body (bytes); default: 1048576, or 20971520 if a base reads images",
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.001, help="time limit of one answer, queueing included (seconds)")
     ] = 300,
@@ -77,7 +85,8 @@ def serve(
     key = read_key(api_key_env, api_key_file)
     origins = parse_origins(allow_origin or (), key)
     with bind(host, port, key) as listening:
-        limits = Limits(body=max_body, seconds=timeout, waiting=max_waiting)
+        bodies = Limits() if max_body is None else Limits(body=max_body, seeing_body=max_body)
+        limits = replace(bodies, seconds=timeout, waiting=max_waiting)
         with Screen(err) as screen:
             service = screen.follow(
                 open_gguf(specialists[0], gguf, at_once, max_context, limits)

@@ -18,6 +18,7 @@ from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted, some_of_each_kind
 from gradschool.environment import duration
 from gradschool.examine import Examined
+from gradschool.messages import shown_content
 from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.marks import difference, incumbent, marks
@@ -212,7 +213,8 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
     console.print()
     say(console, f"{escape(str(first.source))} is read as")
     for message in first.messages:
-        text = message.content if len(message.content) <= MAX_SHOWN else f"{message.content[:MAX_SHOWN]}…"
+        whole = shown_content(message)
+        text = whole if len(whole) <= MAX_SHOWN else f"{whole[:MAX_SHOWN]}…"
         say(console, f"  {escape(message.role)}: {escape(text, lines=True)}", style="dim")
     if first.other_answers:
         say(console, f"  also right: {escape('; '.join(first.other_answers))}", style="dim")

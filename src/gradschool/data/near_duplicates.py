@@ -28,7 +28,7 @@ from gradschool.data.shingles import (
     words_of,
 )
 from gradschool.data.short_texts import Corpus, Limits, Links, similar
-from gradschool.images.likeness import same_pictures
+from gradschool.images.likeness import LEVELS, same_pictures
 from gradschool.records import Example, Image
 
 SHINGLE = 5  # words of an n-gram
@@ -76,19 +76,24 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
 def same_images(images: Sequence[Sequence[Image]]) -> list[tuple[int, ...]]:
     """Clusters of questions that share a picture, by its bytes or by its perceptual hash, as ascending positions.
 
-    Links by the perceptual hash do not count in a cluster of more than a quarter of all: its pictures are made from a
-    template.
+    In a cluster of more than a quarter of all, the pictures are made from a template: then they are compared more
+    strictly, and by their bytes alone if that leaves such a cluster.
     """
     flat = [(place, image) for place, some in enumerate(images) for image in some]
     first: dict[str, int] = {}
     equal = [(first.setdefault(image.sha256, place), place) for place, image in flat]
-    by_hash = same_pictures([image.likeness for _, image in flat])
-    near = np.array([(flat[one][0], flat[other][0]) for one, other in by_hash], dtype=np.int64).reshape(-1, 2)
-    same = np.array(equal, dtype=np.int64).reshape(-1, 2)
-    roots = components(len(images), np.concatenate((same, near)))
-    crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(images))
-    kept = near[~crowded[near[:, 0]]]
-    return _clusters(components(len(images), np.concatenate((same, kept))))
+    links = np.array(equal, dtype=np.int64).reshape(-1, 2)
+    compared = np.arange(len(flat))
+    for level in range(len(LEVELS)):
+        by_hash = same_pictures([flat[one][1].likeness for one in compared], level)
+        owners = np.array([flat[one][0] for one in compared], dtype=np.int64)
+        near = owners[np.array(by_hash, dtype=np.int64).reshape(-1, 2)]
+        roots = components(len(images), np.concatenate((links, near)))
+        crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(images))
+        links = np.concatenate((links, near[~crowded[near[:, 0]]]))
+        if not (compared := compared[crowded[owners]]).size:
+            break
+    return _clusters(components(len(images), links))
 
 
 def _alike_texts(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:

@@ -1,5 +1,7 @@
 """Folders of images with one sub-folder for each class: the question is the image, and its folder names the answer."""
 
+import hashlib
+import os
 from pathlib import Path
 
 from gradschool.data.encoding import repair
@@ -10,6 +12,8 @@ from gradschool.errors import DataError
 from gradschool.images.decode import SUFFIXES
 from gradschool.job import EXAMPLE_FILES
 from gradschool.records import IMAGE, Example, Message, Source
+
+DIGITS = 12  # of the hash of an image's path, in its example's id
 
 
 def classes_of(folder: Path) -> dict[str, list[Path]]:
@@ -33,7 +37,8 @@ def read_classes(folder: Path, classes: dict[str, list[Path]], ids: set[str]) ->
         for file in files:
             inner = file.relative_to(folder).as_posix()
             source = Source(repair(f"{folder.resolve().name}/{inner}")[0], 1)
-            id_ = repair(inner)[0]
+            # Ids get into packages, and names of images are often those of patients.
+            id_ = f"{repair(name)[0]}-{hashlib.sha256(os.fsencode(inner)).hexdigest()[:DIGITS]}"
             while id_ in ids:
                 id_ += "-2"
             ids.add(id_)

@@ -16,7 +16,7 @@ from gradschool.data.columns import detect
 from gradschool.data.formats import CONTENT_KEYS, ROLE_KEYS, NoConversation, is_list_text, plain
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import SUFFIXES
-from gradschool.images.located import located
+from gradschool.images.located import located, name_of
 from gradschool.json_text import parse_any_json
 from gradschool.records import IMAGE, Conversation, Image, Message, as_text
 from gradschool.settings import Data
@@ -129,7 +129,7 @@ class Pictures:
         try:
             image = located(named, self.folders)
         except BadImage as error:
-            shown = f"the image {shortened(key)!r} " if key and not key.startswith("data:") else "an image "
+            shown = f"the image {shortened(name)!r} " if (name := name_of(named)) else "an image "
             raise BadPicture(shown + str(error)) from error
         if key and len(key) < 4096:
             self.cached[key] = image

@@ -34,8 +34,6 @@ from gradschool.files import list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import is_of_eyes, name_base, read_adapter
 from gradschool.model.here import demand_local
 from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.here import demand_local
-from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.llama_grammar import SERVER_OPTIONS, request_fields
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora_gguf import write_lora_gguf
@@ -103,7 +101,8 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise ExportRejected(table)
-        write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
+        pictured = any(one.images for one in session.evidence.examples)
+        write_text(folder / "README.md", card(manifest, session.evidence.results, shipped, pictured=pictured))
         if constraint := manifest.recipe.decoding.constraint:
             write_requests(folder, constraint, shipped, manifest.name)
         rows = list_of(FormResult).dump_python(table, mode="json")

@@ -10,6 +10,7 @@ from gradschool.errors import DataError
 from gradschool.files import read_file
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import decoded
+from gradschool.images.tried import demand_tried
 from gradschool.records import IMAGE, Image, Message
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 def picture_of(image: Image) -> "Picture":
     """The decoded picture of an image; raises DataError if its file was changed or removed since it was read.
 
-    Only the bytes that were tried then are decoded here.
+    Only bytes that were tried are decoded here: those of a package of others are tried now.
     """
     try:
         content = image.content or read_file(Path(image.file))
         if hashlib.sha256(content).hexdigest() != image.sha256:
             raise BadImage("was changed since it was read")
+        demand_tried(image.sha256, content)
         return decoded(content)
     except (BadImage, OSError) as error:
         why = f"It {error}." if isinstance(error, BadImage) else f"{error.strerror or error}."

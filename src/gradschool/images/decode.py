@@ -49,15 +49,17 @@ def demand_bytes(content: bytes) -> None:
 def _opened(content: bytes, formats: tuple[str, ...]) -> "Image":
     from PIL import Image, ImageOps
 
-    with _bounded(), Image.open(io.BytesIO(content), formats=formats) as opened:
+    with decoding(), Image.open(io.BytesIO(content), formats=formats) as opened:
         demand_size(*opened.size)
         opened.seek(0)
         opened.load()
-        return _as_rgb(ImageOps.exif_transpose(opened))
+        picture = _as_rgb(ImageOps.exif_transpose(opened))
+    picture.info = {}  # what the file says besides the picture, such as a colour profile, is written nowhere
+    return picture
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def decoding() -> Iterator[None]:
     """Turn whatever the decoder reports about a file of others into BadImage."""
     try:
         with warnings.catch_warnings():

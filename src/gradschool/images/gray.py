@@ -6,12 +6,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def gray(numbers: Any, *, inverted: bool = False) -> "Image":
-    """Numbers (H, W) as RGB, from the smallest as black to the largest as white; the other way round if `inverted`."""
+def gray(numbers: Any, *, inverted: bool = False, ends: tuple[float, float] | None = None) -> "Image":
+    """Numbers (H, W) as RGB, from the smallest as black to the largest as white; the other way round if `inverted`.
+
+    `ends`: black and white, if they are other numbers than these.
+    """
     import numpy as np
     from PIL import Image
 
-    values = np.nan_to_num(np.asarray(numbers, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / ((high - low) or 1.0)
+    values = np.asarray(numbers, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    low, high = ends or (low, high)
+    scaled = ((values - low) / ((high - low) or 1.0)).clip(0, 1)
     return Image.fromarray(((1 - scaled if inverted else scaled) * 255).round().astype(np.uint8)).convert("RGB")

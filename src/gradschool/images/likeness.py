@@ -23,6 +23,10 @@ DIGITS = 2 * SIDE * SIDE // 4 + 4  # of a hash in hexadecimal
 # signs. On chest X-rays of 28 x 28 pixels, copies that were resized, saved as JPEG (quality 60) or made brighter have
 # at most .01 other signs, and of 124,750 pairs of different X-rays none has less than .1 with that many in common.
 MIN_COMMON, MAX_OTHER = 0.45, 0.1
+# Pictures made from a template are all alike by these. Then stricter bounds count: on the drawn chests of
+# examples/x-ray, of which .08 of the pairs are alike, .00002 are so by the second, and all copies that were resized and
+# saved as JPEG still are.
+LEVELS = ((MIN_COMMON, MAX_OTHER), (0.8, 0.01))
 MAX_TINT = 10  # by how much each colour difference may differ, of 255
 CHUNK = 1 << 21  # pairs compared at a time
 
@@ -45,8 +49,11 @@ def likeness(image: "Image") -> str:
     return bits.tobytes().hex() + means.hex()
 
 
-def same_pictures(hashes: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of positions of hashes that are of one picture, the smaller first; all are compared with all."""
+def same_pictures(hashes: Sequence[str], level: int = 0) -> list[tuple[int, int]]:
+    """Pairs of positions of hashes that are of one picture, the smaller first; all are compared with all.
+
+    `level`: how strictly, a place in LEVELS.
+    """
     known = {number: one for number, one in enumerate(hashes) if len(one) == DIGITS}
     places = np.array(list(known), dtype=np.int64)
     if len(places) < 2:
@@ -59,15 +66,20 @@ def same_pictures(hashes: Sequence[str]) -> list[tuple[int, int]]:
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(places), step):
         part = slice(start, start + step)
-        near = _alike(signs[part], strong[part], signs[start:], strong[start:])
+        near = _alike(signs[part], strong[part], signs[start:], strong[start:], *LEVELS[level])
         near &= (np.abs(tints[part, None, :] - tints[None, start:, :]) <= MAX_TINT).all(axis=2)
         found = np.argwhere(np.triu(near, k=1))
         pairs += [(int(places[start + one]), int(places[start + other])) for one, other in found.tolist()]
     return pairs
 
 
-def _alike(signs: Words, strong: Words, other_signs: Words, other_strong: Words) -> npt.NDArray[np.bool_]:
-    """Which pictures are like which others: (A, W), (A, W), (B, W), (B, W) -> (A, B)."""
+def _alike(
+    signs: Words, strong: Words, other_signs: Words, other_strong: Words, min_common: float, max_other: float
+) -> npt.NDArray[np.bool_]:
+    """Which pictures are like which others: (A, W), (A, W), (B, W), (B, W) -> (A, B).
+
+    One without any strong frequency, which is of one colour, is like none.
+    """
     shape = (len(signs), len(other_signs))
     both, either, other = (np.zeros(shape, dtype=np.int32) for _ in range(3))
     for word in range(signs.shape[1]):
@@ -76,5 +88,5 @@ def _alike(signs: Words, strong: Words, other_signs: Words, other_strong: Words)
         both += np.bitwise_count(common)
         either += np.bitwise_count(here | there)
         other += np.bitwise_count((signs[:, word, None] ^ other_signs[None, :, word]) & common)
-    alike: npt.NDArray[np.bool_] = (other <= MAX_OTHER * both) & (both >= MIN_COMMON * either)
+    alike: npt.NDArray[np.bool_] = (other <= max_other * both) & (both >= min_common * either) & (both > 0)
     return alike

@@ -14,9 +14,9 @@ from gradschool.images.bounds import BadImage
 from gradschool.images.decode import MAX_BYTES
 from gradschool.images.tried import tried
 from gradschool.records import Image
-from gradschool.visible import shortened
 
 DATA_URL = re.compile(r"data:[\w.+-]{0,40}/?[\w.+-]{0,40}(?:;[\w=.+-]{1,40}){0,4}?;base64,", re.IGNORECASE)
+NAMES = ("url", "image_url", "image", "source", "path", "file", "file_name")  # keys of an object that names an image
 WEB = re.compile(r"(?:https?|ftp|s3|gs|hf)://", re.IGNORECASE)
 
 
@@ -33,7 +33,7 @@ def located(named: Any, folders: tuple[Path, ...]) -> Image:
     if text[:5].casefold() == "data:":
         return kept(bytes_of(text))
     if WEB.match(text):
-        raise BadImage(f"is on the web ({shortened(text)}): download it into the job's folder, and name that file")
+        raise BadImage("is on the web: download it into the job's folder, and name that file")
     path = _file(unquote(text.removeprefix("file://")) if text.startswith("file://") else text, folders)
     try:
         content = read_file(path, limit=MAX_BYTES)
@@ -44,13 +44,21 @@ def located(named: Any, folders: tuple[Path, ...]) -> Image:
 
 def _in_object(named: Mapping[str, Any], folders: tuple[Path, ...]) -> Image:
     """The image of an object, as the Hub's viewer, OpenAI and Anthropic write them."""
-    for key in ("url", "image_url", "image", "source", "path", "file", "file_name"):
+    for key in NAMES:
         if named.get(key) and not (key == "path" and named.get("bytes")):
             return located(named[key], folders)
     for key in ("bytes", "data", "base64"):
         if isinstance(named.get(key), str) and named[key]:
             return kept(_plain_bytes(named[key]))
     raise BadImage("has no path and no bytes")
+
+
+def name_of(named: Any) -> str:
+    """The path or address in a value that names an image; empty if it has the bytes themselves."""
+    while isinstance(named, Mapping):
+        named = next((named[key] for key in NAMES if named.get(key)), "")
+    text = named.strip() if isinstance(named, str) else ""
+    return "" if text[:5].casefold() == "data:" else text
 
 
 def in_memory(content: bytes) -> Image:
@@ -108,7 +116,5 @@ def _file(name: str, folders: tuple[Path, ...]) -> Path:
             return found
         outside = True
     if outside:
-        raise BadImage(f"{shortened(name)!r} is outside the job's folder: copy it into that folder, and name the copy")
-    raise BadImage(
-        f"{shortened(name)!r} does not exist: a path is relative to the file of examples or the job's folder"
-    )
+        raise BadImage("is outside the job's folder: copy it into that folder, and name the copy")
+    raise BadImage("does not exist: a path is relative to the file of examples or the job's folder")

@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel
+from torch import nn
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.initialization import no_init_weights
 
 from gradschool.environment import CGROUP, free_memory
 from gradschool.errors import ModelError, first_line
 from gradschool.model.eyes import MAX_CACHED
-from gradschool.model.seeing import language_part, sees
+from gradschool.model.seeing import is_part, language_part, network_over, sees
 from gradschool.records import Decoding
 from gradschool.settings import Tune
 
@@ -114,6 +121,13 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
             text.layer_types = text.layer_types[:depth]
     if sees(config):
         return language_part(_built(config, dtype, AutoModelForImageTextToText))
+    if is_part(config):  # of a base that is opened: its own config is that of its language part
+        decoder = _built(config, dtype, AutoModel)
+        with torch.device("meta"):
+            output = nn.Linear(text.hidden_size, text.vocab_size, bias=False, dtype=dtype)
+        if config.tie_word_embeddings:
+            output.weight = decoder.get_input_embeddings().weight  # type: ignore[assignment]
+        return network_over(decoder, output, dtype)
     return _built(config, dtype, AutoModelForCausalLM)
 
 

@@ -109,20 +109,27 @@ def unreadable_images(what: str, why: str) -> ModelError:
 
 def language_part(whole: Any) -> "PreTrainedModel":
     """The language part of a base as a network of its own, over the same weights."""
-    decoder = whole.get_decoder()
-    with torch.device("meta"):
-        network: Any = _shell(decoder.config, whole.dtype)
-    setattr(network, network.base_model_prefix, decoder)
-    network.set_output_embeddings(whole.get_output_embeddings())
-    network.config.tie_word_embeddings = network.get_output_embeddings().weight is decoder.get_input_embeddings().weight
+    decoder, output = whole.get_decoder(), whole.get_output_embeddings()
+    network = network_over(decoder, output, whole.dtype)
+    network.config.tie_word_embeddings = output.weight is decoder.get_input_embeddings().weight
     network.generation_config = whole.generation_config
-    part: PreTrainedModel = network
-    return part
+    return network
+
+
+def network_over(decoder: Any, output: nn.Module, dtype: torch.dtype) -> "PreTrainedModel":
+    """A network that continues texts, of a decoder and an output layer."""
+    with torch.device("meta"):
+        network: Any = _shell(decoder.config, dtype)
+    setattr(network, network.base_model_prefix, decoder)
+    network.set_output_embeddings(output)
+    made: PreTrainedModel = network
+    return made
 
 
 def is_part(config: Any) -> bool:
-    """Whether a config is of a language part whose family has no network for texts alone."""
-    return type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
+    """Whether a config is of the language part of a base that reads images, whose family has no network for texts."""
+    own = getattr(config, "model_type", "").removesuffix("_text") in FAMILIES
+    return own and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
 
 
 def _shell(config: Any, dtype: torch.dtype) -> Any:

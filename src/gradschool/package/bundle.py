@@ -41,6 +41,7 @@ from gradschool.model.opening import base_folder, has_own_name, open_engine, pat
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.base_copy import copy_folder_of_base, copy_gguf, gguf_to_copy
 from gradschool.package.card import card
+from gradschool.package.groups import GroupNumbers, numbered
 from gradschool.package.image_files import in_package, with_copies
 from gradschool.package.known import write_known
 from gradschool.package.llama_runtime import llama_base, llama_engine
@@ -97,6 +98,7 @@ def pack(
     these, so that every export can be tested on them; and sketches of its train and validation examples, `known`.
     """
     recipe = specialist.recipe
+    test, (rows, incumbent) = numbered(test, rows, incumbent)
     if not recipe.weights:
         yield from remember_base(run.job.settings, specialist.engine)
     with new_folder(run.specialist) as folder:
@@ -108,9 +110,8 @@ def pack(
         portable = without_places(_places(run, manifest))
         yield from name_models(folder, manifest.base_name)
         if recipe.shots:
-            write_lines(
-                folder / EXAMPLES, list_of(Example).dump_python(with_copies(recipe.examples, folder), mode="json")
-            )
+            shown = with_copies(GroupNumbers().of(recipe.examples), folder)
+            write_lines(folder / EXAMPLES, list_of(Example).dump_python(shown, mode="json"))
         _write_test(folder / EVIDENCE, rows, split, test, portable)
         if incumbent:
             write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
@@ -120,7 +121,9 @@ def pack(
         write_json(folder / EVIDENCE / RESULTS_FILE, tested)
         bases = portable(list_of(ComparedBase).dump_python([*(run.saved(BASES) or ())], mode="json"))
         compared = list_of(ComparedBase).validate_python(bases)
-        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(tested), bases=compared))
+        pictured = any(one.images for one in test)
+        results = list_of(RungResult).validate_python(tested)
+        write_text(folder / CARD, card(manifest, results, bases=compared, pictured=pictured))
         seal(folder, manifest)
     return str(run.specialist)
 

@@ -47,15 +47,17 @@ def card(
     results: Sequence[RungResult],
     shipped: Shipped | None = None,
     bases: Sequence[ComparedBase] = (),
+    pictured: bool = False,
 ) -> str:
     """Render the README.md of a specialist: front matter for the Hugging Face Hub, then text.
 
     The hashes of `manifest` may be missing. `results` are those of all rungs, in the order of the climb. `shipped`
-    describes an export, if the card is for one, and `bases` are those that were compared. The licence and the language
-    of the data are unknown here and left to whoever publishes it.
+    describes an export, if the card is for one, `bases` are those that were compared, and `pictured` says that the test
+    questions have images. The licence and the language of the data are unknown here and left to whoever publishes it.
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
-    header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
+    front = _front_matter(manifest, chosen, shipped) | ({"pipeline_tag": "image-text-to-text"} if pictured else {})
+    header = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=100)
     fields = constraint_fields(manifest.recipe.decoding.constraint)
     text = _template("card").render(
         front_matter=header,
@@ -83,6 +85,7 @@ def card(
         few=FEW_EXAMPLES,
         shipped=shipped,
         server_options="".join(f" {' '.join(SERVER_OPTIONS[field])}" for field in fields),
+        pictured=pictured,
         hub=base_on_hub(manifest),
     )
     return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines

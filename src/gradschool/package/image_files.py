@@ -1,20 +1,29 @@
-"""The images of a packaged specialist's examples, each once, in a folder of the package; named by their hashes."""
+"""The images of a packaged specialist's examples, each once, in a folder of the package; named by their hashes.
 
-import shutil
+A package is given to others. Of each file it holds the picture and nothing else (`images.plain`).
+"""
+
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gradschool.errors import DataError
-from gradschool.files import disk_errors, sha256
-from gradschool.records import Conversation, Example, Image
+from gradschool.files import read_file, write_bytes
+from gradschool.images.bounds import BadImage
+from gradschool.images.decode import MAX_BYTES, SUFFIXES
+from gradschool.images.plain import without_details
+from gradschool.records import Conversation, Example, Image, Source
 
 IMAGES = "images"
 
 
 def with_copies(examples: Sequence[Example], folder: Path) -> list[Example]:
     """The examples with copies of their images in a package; raises DataError if an image is not what it was."""
-    return [replace(one, messages=_changed(one.messages, lambda image: _copied(image, folder))) for one in examples]
+    return [
+        replace(one, messages=_changed(one.messages, lambda image: _copied(image, folder)), source=_named(one.source))
+        for one in examples
+    ]
 
 
 def in_package(examples: Sequence[Example], folder: Path) -> list[Example]:
@@ -29,19 +38,35 @@ def _changed(messages: Conversation, change: Callable[[Image], Image]) -> Conver
     )
 
 
+def _named(source: Source) -> Source:
+    """Where an example was read, without the name of an image: that is often the name of a patient."""
+    path = PurePosixPath(source.file)
+    if path.suffix.casefold() not in SUFFIXES:
+        return source
+    return replace(source, file=str(PurePosixPath(path.parts[0], path.parent.name)))
+
+
 def _copied(image: Image, folder: Path) -> Image:
-    name = f"{IMAGES}/{image.sha256}"
-    target = folder / name
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        with disk_errors(target):
-            try:
-                shutil.copyfile(image.file, target)
-            except FileNotFoundError as error:
-                raise _changed_since(image, "It does not exist any more.") from error
-        if sha256(target) != image.sha256:
+    try:
+        content = image.content or read_file(Path(image.file))
+        if hashlib.sha256(content).hexdigest() != image.sha256:
             raise _changed_since(image, "Its bytes are others than when it was read.")
-    return replace(image, file=name)
+        plain = without_details(content)
+    except FileNotFoundError as error:
+        raise _changed_since(image, "It does not exist any more.") from error
+    except (BadImage, OSError) as error:
+        raise _changed_since(image, f"It cannot be read: {error}.") from error
+    if len(plain) > MAX_BYTES:
+        raise DataError(
+            f"The image {image.file} cannot be packaged.",
+            f"Without what its file says besides the picture, it has {len(plain) / 1e6:,.0f} MB.",
+            f"save it smaller, so that it has at most {MAX_BYTES / 1e6:,.0f} MB as PNG, and climb again.",
+        )
+    sha256 = hashlib.sha256(plain).hexdigest()
+    name = f"{IMAGES}/{sha256}"
+    if not (folder / name).exists():
+        write_bytes(folder / name, plain)
+    return replace(image, sha256=sha256, file=name, content=b"")
 
 
 def _placed(image: Image, folder: Path) -> Image:

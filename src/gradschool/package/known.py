@@ -5,7 +5,7 @@ A score on them says nothing about new questions.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from gradschool.data.near_duplicates import alike
 from gradschool.data.normalize import normalize, normalized_question
+from gradschool.data.picture_sketches import PictureSketches, picture_sketches, shown_before, sketches_of_pictures
 from gradschool.data.sketches import EARLIER_KIND, KIND, Sketches, common_wording, matches, sketches, sketches_of
 from gradschool.errors import reason_of
 from gradschool.files import read_json, read_rows, write_json
@@ -26,11 +27,15 @@ Part = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """The content of known.json: the method, and the sketches of each part in hexadecimal, sorted."""
+    """The content of known.json: the method, and the sketches of each part in hexadecimal, sorted.
+
+    `pictures` are those of the images of a part; earlier versions wrote none.
+    """
 
     kind: str
     train: list[str]
     validation: list[str]
+    pictures: dict[Part, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,15 @@ def write_known(
 ) -> None:
     """Write the sketches of train and validation examples; the wording that many `test` questions share is left out."""
     common = common_wording(test)
-    parts = [sorted(row.tobytes().hex() for row in sketches(part, common)) for part in (train, validation)]
-    write_json(evidence / KNOWN_FILE, _file.dump_python(KnownFile(KIND, *parts), mode="json"))
+    own = [sorted(row.tobytes().hex() for row in sketches(part, common)) for part in (train, validation)]
+    seen: dict[Part, list[str]] = {"train": _digits(train), "validation": _digits(validation)}
+    pictures = {part: rows for part, rows in seen.items() if rows}
+    written = KnownFile(KIND, train=own[0], validation=own[1], pictures=pictures)
+    write_json(evidence / KNOWN_FILE, _file.dump_python(written, mode="json"))
+
+
+def _digits(examples: Sequence[Example]) -> list[str]:
+    return sorted(row.tobytes().hex() for row in picture_sketches(examples))
 
 
 def has_sketches(folder: Path) -> bool:
@@ -71,6 +83,10 @@ def known_rows(folder: Path, asked: Sequence[Example], threshold: float) -> list
         for example, match in zip(asked, matches(asked, known, common), strict=True):
             if match and (example.id not in found or match.equal > found[example.id].equal):
                 found[example.id] = Known(example, part, match.equal)
+    for part, pictures in _pictures_of(folder).items():
+        for example, again in zip(asked, shown_before(asked, pictures), strict=True):
+            if again:
+                found.setdefault(example.id, Known(example, part, equal=False))
     return [found[example.id] for example in asked if example.id in found]
 
 
@@ -88,6 +104,19 @@ def _in_test(test: Sequence[Example], asked: Sequence[Example], threshold: float
             if questions[question] < 2 or (question, normalize(example.ideal)) in pairs:
                 found[example.id] = Known(example, "test", question in questions)
     return found
+
+
+def _pictures_of(folder: Path) -> dict[Part, PictureSketches]:
+    """The sketches of the pictures of train and validation examples; none if the specialist holds none."""
+    path = folder / EVIDENCE / KNOWN_FILE
+    if not path.is_file():
+        return {}
+    try:
+        return {
+            part: sketches_of_pictures(rows) for part, rows in _file.validate_python(read_json(path)).pictures.items()
+        }
+    except (ValueError, TypeError) as error:
+        raise damaged(path, f"It cannot be read. {reason_of(error)}") from error
 
 
 def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:

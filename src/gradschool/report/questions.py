@@ -13,9 +13,10 @@ from gradschool.evaluate import measure_of
 from gradschool.files import read_rows
 from gradschool.images.data_url import data_url
 from gradschool.job import Job
+from gradschool.messages import shown_content
 from gradschool.package.image_files import in_package
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
-from gradschool.records import IMAGE, Answer, Example, Image, Message, Scored
+from gradschool.records import Answer, Example, Image, Scored
 from gradschool.report.facts import Facts
 from gradschool.saved_job import JOB_FILE, may_read_job
 from gradschool.score.time_limit import scoring_within
@@ -61,11 +62,12 @@ class _Scores:
     images: dict[str, tuple[Image, ...]] = field(default_factory=dict)
 
 
-def questions_of(facts: Facts) -> tuple[list[Question], str]:
+def questions_of(facts: Facts, most: int = MAX_PICTURED) -> tuple[list[Question], str]:
     """The test questions, failures and lowest scores of the chosen rung first, and a note.
 
     Answers are scored again with the job's own examples or, without the job, the test examples in the package. If that
-    fails, the saved scores of the packaged rung are used, and the note says why; otherwise it is empty.
+    fails, the saved scores of the packaged rung are used, and the note says why; otherwise it is empty. Only the first
+    `most` questions have their images.
     """
     note = ""
     try:
@@ -80,8 +82,8 @@ def questions_of(facts: Facts) -> tuple[list[Question], str]:
     questions = [_question(id_, facts, scores) for id_ in ids]
     judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
     ordered = sorted(questions, key=lambda question: _rank(question, judged))
-    pictured = [replace(one, images=tuple(_pictures(scores.images.get(one.id, ())))) for one in ordered[:MAX_PICTURED]]
-    return pictured + ordered[MAX_PICTURED:], note
+    pictured = [replace(one, images=tuple(_pictures(scores.images.get(one.id, ())))) for one in ordered[:most]]
+    return pictured + ordered[most:], note
 
 
 def _pictures(images: Iterable[Image]) -> Iterator[str]:
@@ -142,13 +144,8 @@ def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
 def _text(example: Example) -> str:
     turns = [message for message in example.question if message.role != "system"]
     if len(turns) == 1:
-        return _shown(turns[0])
-    return "\n\n".join(f"{turn.role}: {_shown(turn)}" for turn in turns)
-
-
-def _shown(message: Message) -> str:
-    """The text of a message with a word for each of its images."""
-    return message.content.replace(IMAGE, "[image]") if message.images else message.content
+        return shown_content(turns[0])
+    return "\n\n".join(f"{turn.role}: {shown_content(turn)}" for turn in turns)
 
 
 def _question(id_: str, facts: Facts, scores: _Scores) -> Question:

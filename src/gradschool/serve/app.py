@@ -126,7 +126,8 @@ class Api:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":  # a web page can send other types across origins without a preflight request
             raise HTTPError(415, "Send JSON, with the header Content-Type: application/json.")
-        too_large = HTTPError(413, f"The body is larger than {limits.body} bytes.", code="body_too_large")
+        what = f"The body is larger than {limits.body} bytes: send less, or smaller images."
+        too_large = HTTPError(413, what, code="body_too_large")
         declared = request.headers.get("content-length", "0")
         if not declared.isdigit() or int(declared) > limits.body:
             raise too_large

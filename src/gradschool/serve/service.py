@@ -31,6 +31,7 @@ class Limits:
     """Limits of one request and of the queue."""
 
     body: int = 1 << 20  # bytes
+    seeing_body: int = 20 << 20  # if a base reads images, which are sent along
     body_seconds: float = 20.0  # to receive the body
     seconds: float = 300.0  # from the complete body to the end of the answer
     waiting: int = 256  # queued requests per base
@@ -142,6 +143,9 @@ class Service:
     def __init__(self, models: Mapping[str, ServedModel], limits: Limits | None = None) -> None:
         self.models, self.limits = models, limits or Limits()
         self.bases = list({id(one.base): one.base for one in models.values()}.values())
+        chats = [one.specialist.engine.chat for one in models.values()]
+        if any(chat and chat.eyes for chat in chats):
+            self.limits = replace(self.limits, body=max(self.limits.body, self.limits.seeing_body))
         self.closing = False
         self._end: float | None = None  # in the event loop's time
         self._timeouts: set[asyncio.Timeout] = set()

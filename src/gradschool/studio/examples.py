@@ -1,5 +1,6 @@
 """What the page of examples asks for: a page of the table, one example in full, and decisions about it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gradschool.errors import UsageError
+from gradschool.errors import DataError, UsageError
 from gradschool.files import append_line, read_lines
+from gradschool.images.data_url import data_url
 from gradschool.job import read_job
-from gradschool.records import IMAGE
+from gradschool.records import IMAGE, Image
 from gradschool.studio import reviewed
 from gradschool.studio.asked import Body, field, number, studio_of
 from gradschool.studio.folders import ADDED
@@ -22,6 +24,7 @@ from gradschool.studio.table import Table
 from gradschool.visible import visible
 
 REOPEN = "close this example, open it again, and decide on what is there now."
+SMALL, LARGE = 64, 480  # pixels of an image in the table, and next to its example
 FILTERS = ("search", "part", "state", "label", "decision", "finding", "min", "max", "sort")
 
 
@@ -30,6 +33,15 @@ def _table(studio: Studio, path: str, run: str) -> tuple[Path, str, Table]:
     studio.folders.demand_inside(*read_job(folder).examples)
     named = str(studio.folders.find_run(run)) if run else ""
     return folder, named, studio.tables.of(folder, named)
+
+
+def _pictures(images: list[dict[str, str]], most: int) -> list[str]:
+    """Images as data: URLs, at most so many pixels wide and high; those that cannot be read any more are left out."""
+    found = []
+    for one in images:
+        with suppress(DataError):
+            found.append(data_url(Image(one["sha256"], file=one["file"]), most))
+    return found
 
 
 async def examples(request: Request) -> Response:
@@ -41,6 +53,9 @@ async def examples(request: Request) -> Response:
         asked = {name: field(request, name, "") for name in FILTERS}
         shown = table.page(asked, number(request, "page"))
         for row in shown["rows"]:
+            if row["images"]:
+                row["question"] = row["question"].replace(IMAGE, " ").strip()
+                row["images"] = _pictures(row["images"], SMALL)
             row["question"], row["ideal"], row["label"] = (
                 visible(row[name]) for name in ("question", "ideal", "label")
             )
@@ -75,7 +90,8 @@ async def example(request: Request) -> Response:
         line = table.line(number(request, "n"))
         row = next((row for row in reviewed.rows(folder) if reviewed.name_of(row) == ("item", line["item"])), None)
         signed = {name: str((row or {}).get(name, "")) for name in ("by", "at")}
-        return line | signed | {"version": reviewed.version_of(row)}
+        pictures = _pictures(line["images"], LARGE)
+        return line | signed | {"version": reviewed.version_of(row), "images": pictures}
 
     return json_reply(await run_in_threadpool(found))
 

@@ -19,7 +19,7 @@ TOKEN = "token"
 SAFE = ("GET", "HEAD")
 OPEN = "/static/style.css"  # for the page that says that there is no key
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # The report of a run is a page of its own, with one script that its own policy names by its hash.

@@ -15,6 +15,7 @@ from gradschool.files import read_rows
 from gradschool.records import Message, Scored
 from gradschool.visible import visible
 
+MAX_PICTURED = 1_000  # questions of a result that are shown with their images
 LONGEST = 20_000  # characters of a text in one reply
 
 
@@ -43,7 +44,7 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     run = Run.open(Path(request["run"]))
     facts = read_facts(run)
-    questions, note = questions_of(facts)
+    questions, note = questions_of(facts, MAX_PICTURED)
     state, sentence, figures = headline(facts, package_gates(facts))
     yield {
         "state": state,
@@ -74,6 +75,7 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "question": question.question[:LONGEST],
             "ideal": question.ideal[:LONGEST],
             "incumbent": question.incumbent[:LONGEST],
+            "images": list(question.images),
             "answers": answers,
         }
 

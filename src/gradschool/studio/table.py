@@ -26,7 +26,10 @@ MOMENT = 0.7  # seconds that a page waits for a table before it shows how far it
 MAX_LABELS = 60  # that the filter offers
 SORTS = {"": "n", "shortest": "length, n", "longest": "length DESC, n"}
 EXACT = ("part", "state", "label", "decision")  # filters by an equal value
-LISTED = ("n", "id", "question", "ideal", "length", "part", "label", "state", "findings", "decision", "source")
+LISTED = (
+    *("n", "id", "question", "ideal", "length", "part", "label", "state", "findings", "decision", "source"),
+    "images",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Table:
             ).fetchall()
         rows = [dict(zip(LISTED, row, strict=True)) for row in found]
         for row in rows:
+            row["images"] = parse_json(row["images"])
             row["findings"] = [kind for kind in row["findings"].split(";") if kind]
         return {"rows": rows, "fitting": fitting, "pages": -(-fitting // PAGE)}
 
@@ -73,7 +77,7 @@ class Table:
         if found is None:
             raise NotFound("This example is not in the table any more.", "The data has changed.", "reload the page.")
         line = dict(zip(names, found, strict=True))
-        for name in ("messages", "before", "why"):
+        for name in ("messages", "before", "why", "images"):
             line[name] = parse_json(line[name])
         return line
 
@@ -205,4 +209,4 @@ def _key(job: Path, run: str) -> str:
     paths = [job / "job.toml", job / REVIEW, job / PREPARED, *read_job(job).examples]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return sha256_of([run, stats])
+    return sha256_of([run, stats, LISTED])

@@ -35,7 +35,7 @@ INDEXED = ("part", "state", "label", "length", "decision", "findings")
 COLUMNS = (
     *("n INTEGER PRIMARY KEY", "id TEXT", "question TEXT", "ideal TEXT", "words TEXT", "length INT", "part TEXT"),
     *("label TEXT", "state TEXT", "findings TEXT", "decision TEXT", "source TEXT", "grouped TEXT", "item TEXT"),
-    *("messages TEXT", "before TEXT", "why TEXT"),
+    *("messages TEXT", "before TEXT", "why TEXT", "images TEXT"),
 )
 
 
@@ -54,6 +54,7 @@ class Line:
     item: str = ""
     why: list[dict[str, str]] = field(default_factory=list)
     before: Sequence[Mapping[str, str]] = ()
+    images: Sequence[Mapping[str, str]] = ()  # the SHA-256 and the file of each
 
     def values(self, number: int) -> tuple[Any, ...]:
         """The values of the columns."""
@@ -72,7 +73,7 @@ class Line:
                 self.grouped,
                 self.item,
             ),
-            *(json.dumps(value, ensure_ascii=False) for value in (self.messages, self.before, self.why)),
+            *(json.dumps(value, ensure_ascii=False) for value in (self.messages, self.before, self.why, self.images)),
         )
 
 
@@ -163,6 +164,7 @@ def _line(example: Example, issues: Sequence[Issue], part: str, labels: set[str]
         "dropped" if any(issue.severity == "dropped" for issue in issues) else "kept",
         item=example.id,
         why=[{"kind": issue.kind, "text": issue.text} for issue in issues],
+        images=[{"sha256": image.sha256, "file": image.file} for image in example.images],
     )
     if row:
         _review(line, row)

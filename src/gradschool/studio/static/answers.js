@@ -5,7 +5,7 @@ import { marked } from "./diff.js";
 import { evidence } from "./evidence.js";
 import { byId, h, link, path, screen, show, update } from "./dom.js";
 import { pager } from "./pager.js";
-import { action, count, errorBox, filled, head, labelled, option, plural, say, score, tabs } from "./parts.js";
+import { action, count, errorBox, filled, head, labelled, option, pictures, plural, say, score, tabs } from "./parts.js";
 
 const SHOW = {
   all: "all questions", failed: "failures", wrong: "not fully right", right: "fully right",
@@ -54,6 +54,7 @@ function question(one, found) {
   return h("article", { class: "question" },
     h("p", { class: "soft small mono" }, one.id),
     h("p", { class: "text asked" }, one.question),
+    one.images.length > 0 && h("p", pictures(one.images)),
     h("div", { class: "sides" },
       h("section", { class: "ideal" }, h("h3", "Ideal answer"), h("div", { class: "text" }, one.ideal)),
       one.incumbent && h("section", h("h3", "What you have now"), h("div", { class: "text" }, one.incumbent)),

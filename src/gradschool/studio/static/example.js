@@ -2,7 +2,7 @@
 
 import { get, post, StudioError } from "./api.js";
 import { h, path, show } from "./dom.js";
-import { action, badge, dialog, errorBox, filled, labelled, plural, say, when } from "./parts.js";
+import { action, badge, dialog, errorBox, filled, labelled, pictures, plural, say, when } from "./parts.js";
 
 export async function openExample(n, run, facets, decided) {
   const content = h("div", h("p", { class: "loading", role: "status" }, "Loading…"));
@@ -30,6 +30,7 @@ export async function openExample(n, run, facets, decided) {
       h("p", { class: "line soft small" }, badge(one.state === "dropped" ? "stopped" : one.state === "kept" ? "done" : "waiting", one.state), one.part && h("span", `part: ${one.part}`), one.label && h("span", `label: ${one.label}`), one.grouped && h("span", `group: ${one.grouped}`), h("span", { class: "mono" }, one.source)),
       one.decision && h("p", h("b", `Decision: ${one.decision}`), one.by && ` by ${one.by}`, one.at && [", ", when(Date.parse(one.at) / 1000)]),
       one.why.length > 0 && h("ul", one.why.map((why) => h("li", h("b", why.kind), why.text && `: ${why.text}`))),
+      one.images.length > 0 && h("p", pictures(one.images)),
       fields.map(([, , element]) => element),
       one.before.length > 0 && h("details", h("summary", "As it was read"), h("div", { class: "turns" }, one.before.map((message) => h("p", h("b", `${message.role}: `), h("span", { class: "text" }, message.content))))),
       problem,

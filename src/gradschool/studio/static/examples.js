@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { openExample, addExample } from "./example.js";
 import { byId, h, link, path, screen, show, update } from "./dom.js";
 import { pager } from "./pager.js";
-import { action, badge, count, duration, errorBox, filled, head, labelled, plural, say } from "./parts.js";
+import { action, badge, count, duration, errorBox, filled, head, labelled, pictures, plural, say } from "./parts.js";
 
 const address = new URLSearchParams(location.search);
 const NAMES = ["search", "part", "state", "label", "finding", "decision", "min", "max", "sort", "run"];
@@ -74,7 +74,7 @@ function table(rows) {
 function line(row) {
   const open = () => openExample(row.n, chosen.run, facets, (decision) => { row.decision = decision; element.replaceWith(line(row)); });
   const element = h("tr", { class: row.decision && `decided-${row.decision}` },
-    h("td", { "data-label": "Question" }, h("button", { type: "button", class: "cell", onclick: open, "aria-label": `Open ${row.id}` }, row.question || h("span", { class: "soft" }, "(no question)"))),
+    h("td", { "data-label": "Question" }, h("button", { type: "button", class: "cell", onclick: open, "aria-label": `Open ${row.id}` }, pictures(row.images), row.question || (row.images.length === 0 && h("span", { class: "soft" }, "(no question)")))),
     h("td", { "data-label": "Ideal answer" }, row.ideal), h("td", { class: "n", "data-label": "Length" }, count(row.length)), h("td", { "data-label": "Part" }, row.part),
     h("td", { "data-label": "State" }, badge(row.state === "dropped" ? "stopped" : row.state === "kept" ? "done" : "waiting", row.state), row.decision && h("small", `decision: ${row.decision}`)),
     h("td", { "data-label": "Findings" }, row.findings.join(", ")));

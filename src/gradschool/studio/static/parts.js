@@ -170,3 +170,8 @@ function followQueue() {
 followQueue();
 
 export const stopWork = (id) => post(`work/${id}`, { action: "stop" });
+
+/** The images of a question, which come as data: URLs. */
+export function pictures(images) {
+  return (images ?? []).map((src, i) => h("img", { src, alt: `image ${i + 1} of the question`, class: "picture" }));
+}
