@@ -28,7 +28,7 @@ from gradschool.records import (
 from gradschool.remedies import AGAINST, advise
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
-from gradschool.rungs.tune import still_falling
+from gradschool.rungs.tuning import still_falling
 from gradschool.workspace import Workspace, open_job
 
 JOB = 'task = "Write the order down."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = 0.9\n'

@@ -119,8 +119,8 @@ def _written(value: Any) -> str:
         return json.dumps(value)
 
 
-def _name(key: str) -> str:
-    return key if NAME.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+def _name(key: Any) -> str:
+    return str(key) if NAME.fullmatch(str(key)) else _written(key)
 
 
 def schema_constraint(schema: Any, spaces: tuple[str, str] | None = SPACED) -> Constraint:

@@ -8,7 +8,7 @@ from finish import finish
 from gradschool.model.local import LocalEngine
 from gradschool.records import Answer, Decoding, Note, Scored, Step
 from gradschool.rungs.curve import LEVEL, as_trials, fit_line, subset
-from gradschool.rungs.tune import CURVE, tune
+from gradschool.rungs.tuning import CURVE, tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import TRAIN, example, inputs_of
 

@@ -22,7 +22,7 @@ from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import FIXED_SETS, own_right_answers, prompt, prompt_variants, short_enough, varied
 from gradschool.rungs.rung import recipe_hash, try_all
 from gradschool.rungs.training import local, make_rows, plan_for, train_rows
-from gradschool.rungs.tune import tuning_recipe
+from gradschool.rungs.tuning import tuning_recipe
 from gradschool.settings import Ground, Settings, Tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import TRAIN, VALIDATION, example, inputs_of

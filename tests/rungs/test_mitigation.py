@@ -18,7 +18,7 @@ from gradschool.rungs.mitigation import Chosen, TrainingInputs, limit_of
 from gradschool.rungs.rung import Candidate, RungInputs
 from gradschool.rungs.state import Auditing, State
 from gradschool.rungs.training import Trained
-from gradschool.rungs.tune import CHOSEN, tune
+from gradschool.rungs.tuning import CHOSEN, tune
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import inputs_of
 

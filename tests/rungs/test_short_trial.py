@@ -10,7 +10,7 @@ from gradschool.records import Decoding, Step
 from gradschool.rungs.rung import candidate_key
 from gradschool.rungs.short_trial import CANDIDATE, short_trial
 from gradschool.rungs.training import trial_name
-from gradschool.rungs.tune import choose_rate, trial_key
+from gradschool.rungs.tuning import choose_rate, trial_key
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import VALIDATION, inputs_of
 

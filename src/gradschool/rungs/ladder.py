@@ -6,9 +6,9 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.rungs.base import BASE
 from gradschool.rungs.ground import GROUND
-from gradschool.rungs.last import TUNE
 from gradschool.rungs.prompt import PROMPT
 from gradschool.rungs.rung import Rung
+from gradschool.rungs.tune import TUNE
 
 LADDER: tuple[Rung, ...] = (BASE, PROMPT, GROUND, TUNE)
 

@@ -8,7 +8,7 @@ from gradschool.run_keys import Key
 from gradschool.rungs.rung import Candidate, RungInputs, made, on_validation
 from gradschool.rungs.training import NAME as TUNE
 from gradschool.rungs.training import make_rows, train_rows, trial_name, with_training
-from gradschool.rungs.tune import choose_rate, tuning_recipe
+from gradschool.rungs.tuning import choose_rate, tuning_recipe
 from gradschool.specialist import Specialist, specialist_of
 
 NAME = "trial"

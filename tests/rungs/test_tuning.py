@@ -16,7 +16,7 @@ from gradschool.records import Constraint, Decoding, Example, Message, Source, S
 from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import plan_for
-from gradschool.rungs.tune import trial_key, tune
+from gradschool.rungs.tuning import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import MIN_EPOCHS
 from rung_inputs import TRAIN, VALIDATION, inputs_of
