@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
@@ -56,17 +56,26 @@ class Constraint:
 
     The schema is JSON text. Its key `x-guidance` holds llguidance's options for spaces between values. With a `bias`,
     one number in nats for each choice, nothing is written: the choices are compared by their log-probability minus it.
+    `calibration` names how the bias was estimated; without a name, it is 0 for all choices.
     """
 
     choices: Annotated[tuple[str, ...], AfterValidator(demand_few)] = ()
     bias: tuple[Real, ...] = ()
     json_schema: Annotated[str, AfterValidator(_demand_schema)] = ""
+    calibration: Literal["", "contextual", "batch"] = field(default="", repr=False)  # not part of hashes of recipes
 
     def __str__(self) -> str:
         """The constraint in a few words."""
         if not self.choices:
             return "JSON of a schema"
-        return f"{'most probable' if self.bias else 'one'} of {len(self.choices)} labels"
+        if not self.bias:
+            return f"one of {len(self.choices)} labels"
+        return f"most probable of {len(self.choices)} labels{self.calibration and f', {self.calibration} calibration'}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What identifies it, for the names of saved answers: those of runs of earlier versions must not change."""
+        return {name: value for name, value in asdict(self).items() if name != "calibration"}
 
     def outline(self) -> str:
         """The constraint in a line or two, for the user to check."""

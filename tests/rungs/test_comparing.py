@@ -14,6 +14,7 @@ from gradschool.model.fake import FakeEngine
 from gradschool.records import Constraint, Conversation
 from gradschool.rungs.base import base
 from gradschool.rungs.comparing import preferred, try_compared
+from gradschool.rungs.rung import recipe_hash, with_constraint
 from gradschool.specialist import Recipe, Specialist
 from rung_inputs import TRAIN, VALIDATION, example, inputs_of
 
@@ -48,9 +49,12 @@ def test_the_preference_of_the_base_is_corrected(tmp_path: Path) -> None:
     candidate, _ = finish(base(Specialist(Prefers(), Recipe()), inputs))
     constraint = candidate.recipe.decoding.constraint
     assert constraint and constraint.bias and candidate.validation == 1.0
-    assert candidate.recipe.describe() == "most probable of 2 labels"
-    tried = [score for what, score in candidate.tried if "most probable" in what]
-    assert tried and set(tried) == {1.0}  # with both corrections; without one, all answers are the same
+    tried = {what: score for what, score in candidate.tried if "most probable" in what}
+    # Without a correction, all answers are the same, and a gate rejects that.
+    corrected = [f"most probable of 2 labels, {name} calibration" for name in ("contextual", "batch")]
+    assert tried == dict.fromkeys(corrected, 1.0) and candidate.recipe.describe() in corrected
+    unnamed = with_constraint(candidate.recipe, replace(constraint, calibration=""))
+    assert recipe_hash(unnamed) == recipe_hash(candidate.recipe)  # as runs of earlier versions have it
 
 
 def test_batch_calibration_is_the_mean_probability_of_each_label() -> None:

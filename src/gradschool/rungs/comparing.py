@@ -20,7 +20,7 @@ from gradschool.records import Conversation, Example, Message, Note, Work
 from gradschool.rungs.rung import RungInputs, Tried, answer_gates, try_all, with_constraint
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
-WITHOUT_CONTENT = ("N/A", "[MASK]", "-")
+NO_CONTENT = [(Message("user", text),) for text in ("N/A", "[MASK]", "-")]
 QUESTIONS = 32  # of train, for batch calibration
 DIGITS = 4  # of a bias
 
@@ -33,15 +33,15 @@ def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str
     questions, shown = _asked(recipe, inputs)
     specialist = specialist_of(best.engine, with_constraint(replace(recipe, examples=shown), None))
     try:
-        biases = [
-            [0.0] * len(labels),
-            preferred(specialist, labels, [(Message("user", text),) for text in WITHOUT_CONTENT]),
-            preferred(specialist, labels, questions),
-        ]
+        found = (
+            replace(inputs.constraint, bias=(0.0,) * len(labels)),
+            replace(inputs.constraint, bias=preferred(specialist, labels, NO_CONTENT), calibration="contextual"),
+            replace(inputs.constraint, bias=preferred(specialist, labels, questions), calibration="batch"),
+        )
     except ModelError as error:
         yield Note(f"{rung}: labels are not compared by their probability. {error.what}", "detail")
         return []
-    recipes = [with_constraint(recipe, replace(inputs.constraint, bias=tuple(bias))) for bias in biases if bias]
+    recipes = [with_constraint(recipe, constraint) for constraint in found if constraint.bias]
     tried = yield from try_all(best, recipes, inputs, rung)
     # A base that prefers one label may answer with it alone, which a gate rejects.
     return [one for one in tried if all(gate.held for gate in answer_gates(one[1]))]
@@ -58,9 +58,9 @@ def _asked(recipe: Recipe, inputs: RungInputs) -> tuple[list[Conversation], tupl
     return [example.question for example in asked], tuple(one for one in recipe.examples if one.id not in hidden)
 
 
-def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> list[float]:
+def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence[Conversation]) -> tuple[float, ...]:
     """The logarithm of each label's mean probability among the labels; empty if no question could be read."""
     asked = [specialist.conversation(question)[0] for question in questions]
     read = label_log_probs(specialist.engine, asked, labels, specialist.recipe.adapter)
     shares = [softmax(one) for one in read if one is not None]
-    return np.log(np.mean(shares, axis=0)).round(DIGITS).tolist() if shares else []
+    return tuple(np.log(np.mean(shares, axis=0)).round(DIGITS).tolist()) if shares else ()

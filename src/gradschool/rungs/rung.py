@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -186,5 +186,5 @@ def recipe_hash(recipe: Recipe) -> str:
     }
     facts["brief"] = facts.pop("task_only")  # its name in old runs
     if recipe.decoding.constraint:
-        facts["constraint"] = asdict(recipe.decoding.constraint)
+        facts["constraint"] = recipe.decoding.constraint.facts
     return sha256_of(facts | {"examples": [e.id for e in recipe.examples], "decoding": repr(recipe.decoding)})

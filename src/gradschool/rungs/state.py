@@ -1,7 +1,7 @@
 """A saved state of a training as a candidate: its answers to the validation questions, and its gates."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from gradschool.audit.audit import audit
 from gradschool.audit.budget import Budget
@@ -79,7 +79,7 @@ def also_asked(before: Untuned, recipes: Iterable[Recipe], inputs: RungInputs) -
     for constraint in dict.fromkeys(recipe.decoding.constraint for recipe in recipes):
         if constraint in rows:
             continue
-        name = f"-{sha256_of(asdict(constraint))[:8]}" if constraint else ""  # earlier versions had free answers only
+        name = f"-{sha256_of(constraint.facts)[:8]}" if constraint else ""  # earlier versions had free answers only
         asked = specialist_of(student.engine, with_constraint(student.recipe, constraint))
         sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers(f"tune-untuned{name}")
         rows[constraint] = yield from evaluate(asked, sample, inputs.measure, answers, "tune: without training")
