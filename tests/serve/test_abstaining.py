@@ -189,3 +189,11 @@ def test_compared_labels_are_served_as_they_are_without_a_server(base: Path) -> 
         own = ask(client, SURE, "labels", response_format={"type": "json_schema", "json_schema": schema})
         assert own.status_code == 200, own.text
         assert own.json()["choices"][0]["message"]["content"] in ('"yes"', '"no"')
+        # Nothing but the confidence of a label decides for this one, and JSON has none: it would never be given.
+        for stream in (False, True):
+            form = {"type": "json_schema", "json_schema": schema}
+            refused = ask(client, SURE, "careful", response_format=form, stream=stream)
+            error = refused.json()["error"]
+            assert (refused.status_code, error["param"]) == (400, "response_format"), refused.text
+            assert "confidence of its label" in error["message"]
+        assert ask(client, SURE, "careful", response_format={"type": "text"}).status_code == 200

@@ -11,12 +11,21 @@ from typing import TypeAlias, TypeVar
 from gradschool.errors import GradschoolError, ModelError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.model.rendered import varied_length
+from gradschool.model.signals import CONFIDENCE
 from gradschool.model.tool_turns import ToolCall
 from gradschool.records import Constraint, Conversation, Message, Passage
 from gradschool.serve.abstaining import Abstained, decide
 from gradschool.serve.calling import Calls, calls_of, divided
 from gradschool.serve.choices import decided, drawn, merged
-from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
+from gradschool.serve.http_errors import (
+    HTTPError,
+    http_error_of,
+    overloaded,
+    shutting_down,
+    timed_out,
+    too_long,
+    unsupported,
+)
 from gradschool.serve.request import CompletionRequest
 from gradschool.serve.scheduler import Finished, Prompt, Scheduler, ScoredToken, TextChunk
 from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter, TokensOfText
@@ -82,6 +91,8 @@ class ServedModel:
         if calls and calls.constraint:
             demand_constraint(self.specialist, calls.constraint, "tools")
             decoding = replace(decoding, constraint=calls.constraint)
+        if recipe.abstention and recipe.abstention.signal == CONFIDENCE and not decoding.compares:
+            raise _undecided("tools" if calls else "response_format")
         if request.top is not None and not decoding.compares:
             scheduler.demand_log_probs(decoding)
         refuse_long(request.question, scheduler)
@@ -120,6 +131,12 @@ def demand_constraint(specialist: Specialist, constraint: Constraint, field: str
     except ModelError as error:
         text = f"{field}: {error.what} {error.why}"
         raise HTTPError(400, text, param=field, code="invalid_value") from error
+
+
+def _undecided(field: str) -> HTTPError:
+    """The error for an answer without the confidence that decides whether it is given: each would be withheld."""
+    why = "This specialist abstains by the confidence of its label, and an answer in another form has none."
+    return unsupported(field, why, f"Leave out {field}.")
 
 
 def refuse_long(question: Conversation, scheduler: Scheduler) -> None:
