@@ -123,6 +123,15 @@ def test_a_schema_that_cannot_be_compiled_is_refused(engine: LocalEngine, schema
         engine.demand_constraint(schema_constraint(schema))
 
 
+def test_the_reason_says_what_is_wrong_with_a_pattern(engine: LocalEngine) -> None:
+    with pytest.raises(ModelError) as caught:
+        engine.demand_constraint(schema_constraint({"type": "string", "pattern": "(?=a)b"}))
+    assert "(?=a)b" in caught.value.why and "look-ahead" in caught.value.why and "^" not in caught.value.why
+    with pytest.raises(ModelError) as caught:
+        engine.demand_constraint(schema_constraint({"$defs": {"x": ENDLESS}, "$ref": "#/$defs/x"}))
+    assert "state" not in caught.value.why and "cached_rows" not in caught.value.why
+
+
 ENDLESS = {"type": "object", "properties": {"in": {"$ref": "#/$defs/x"}}, "required": ["in"]}
 
 

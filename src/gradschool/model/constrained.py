@@ -6,6 +6,7 @@ Shapes: B rows, V numbers of the vocabulary that the network knows.
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -106,8 +107,14 @@ class Constrainer:
         if reason:
             what = f"Answers cannot be constrained to {'these labels' if constraint.choices else 'this JSON schema'}."
             fix = "use a simpler schema, or leave the answers free."
-            raise ModelError(what, shortened(reason.splitlines()[0], MAX_REASON), fix)
+            raise ModelError(what, shortened(_in_one_line(reason), MAX_REASON), fix)
         return Matcher(matcher, self._stop_ids[0])
+
+
+def _in_one_line(reason: str) -> str:
+    """An error of llguidance without what it adds for its developers, and without marks below a pattern."""
+    lines = takewhile(lambda line: not line.startswith("<"), reason.splitlines())
+    return " ".join(line.strip() for line in lines if line.strip(" ^"))
 
 
 def grammar_of(constraint: Constraint) -> str:
