@@ -52,6 +52,7 @@ def climb(
     from gradschool.cli.tables import show_climbed
     from gradschool.climbing import climb as climb_run
     from gradschool.run import allow_run, resume_command
+    from gradschool.run_keys import SPLIT
     from gradschool.tune.train_job import help_train_under_torchrun
 
     if help_train_under_torchrun():
@@ -65,6 +66,11 @@ def climb(
         with opened, Screen(console, verbose) as screen:
             say(console, f"[bold]{escape(opened.job.name)}[/] → {escape(str(opened.folder))}")
             climbed = screen.follow(opened.recorded(climb_run(opened)))
+    except errors.GradschoolError as error:
+        if opened.new and opened.saved(SPLIT):  # the same command again would be a second look at the test set
+            goes_on = f"`{resume_command(opened.folder)}` continues this climb; without it, another one begins."
+            error.fix = f"{error.fix.rstrip('.')}. {goes_on}" if error.fix else goes_on
+        raise
     except KeyboardInterrupt:
         raise interrupted(f"continue with `{resume_command(opened.folder)}`") from None
     if as_json:
