@@ -4,10 +4,11 @@ import random
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from gradschool.model.signals import CONFIDENCE
 from gradschool.records import Answer, Scored
-from gradschool.score.calibration import calibration_of
+from gradschool.score.calibration import Calibration, calibration_of
 
 
 def rows_of(pairs: list[tuple[float, float]]) -> list[Scored]:
@@ -40,3 +41,19 @@ def test_the_error_is_that_of_its_definition() -> None:
     )
     found = calibration_of(rows_of(pairs))
     assert found and found.error == pytest.approx(expected) and found.answers == 500
+
+
+@pytest.mark.parametrize("bins", [[], [{"answers": 0, "confidence": 0.5, "score": 0.5}]])
+def test_a_record_without_answers_is_refused(bins: list[dict[str, float]]) -> None:
+    """It has no error, and a report of it would divide by zero."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Calibration).validate_python({"bins": bins})
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1 + 1e-9])
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_equal_confidences_are_one_bin_that_can_be_saved(count: int, value: float) -> None:
+    found, kind = calibration_of(rows_of([(1.0, value)] * count)), TypeAdapter(Calibration)
+    assert found and [one.answers for one in found.bins] == [count]
+    assert found.error == pytest.approx(abs(1 - value))
+    assert kind.validate_json(kind.dump_json(found)) == found

@@ -6,10 +6,13 @@ expected calibration error (ECE).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from gradschool.model.signals import CONFIDENCE
 from gradschool.records import Scored
-from gradschool.values import Count, Fraction
+from gradschool.values import Fraction, Positive, Value
 
 BINS = 10  # of equal width
 
@@ -18,16 +21,16 @@ BINS = 10  # of equal width
 class Bin:
     """The answers whose confidence is in one interval: how many, their mean confidence, and their mean score."""
 
-    answers: Count
+    answers: Positive
     confidence: Fraction
-    score: Fraction
+    score: Value
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """The bins that are not empty, from the least confident on."""
 
-    bins: tuple[Bin, ...]
+    bins: Annotated[tuple[Bin, ...], Field(min_length=1)]
 
     @property
     def answers(self) -> int:
