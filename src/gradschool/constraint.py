@@ -84,11 +84,16 @@ class Constraint:
         return shortened(f"JSON: {_outline(self.schema)}", MAX_OUTLINE)
 
     @property
+    def guided_schema(self) -> Any:
+        """The JSON schema as a value, with llguidance's options."""
+        return json.loads(self.json_schema)
+
+    @property
     def schema(self) -> Any:
         """The JSON schema as a value, without llguidance's options; choices are strings of an enum."""
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
-        schema = json.loads(self.json_schema)
+        schema = self.guided_schema
         return {key: schema[key] for key in schema if key != "x-guidance"} if isinstance(schema, dict) else schema
 
 

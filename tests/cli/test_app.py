@@ -1,10 +1,24 @@
-"""What shells ask for completion: one line a suggestion, and no PyTorch."""
+"""What shells ask for completion: one line a suggestion; what is told before PyTorch is imported."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from gradschool.cli import main
+
+MISSING = """
+import sys
+from gradschool.cli import main
+for command in ("check", "report"):
+    sys.argv = ["gradschool", command, "nowhere"]
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 2, (command, end.code)
+assert not {"torch", "transformers"} & sys.modules.keys()
+"""
 
 
 @pytest.mark.parametrize(
@@ -45,3 +59,9 @@ def _asked(monkeypatch, capsys, shell, typed, width):
         main()
     assert ended.value.code in (0, None, 1)
     return [line for line in capsys.readouterr().out.split("\n") if line.strip()]
+
+
+def test_a_missing_path_is_told_without_pytorch(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", MISSING], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "nowhere does not exist" in done.stderr and "nowhere is not a run" in done.stderr

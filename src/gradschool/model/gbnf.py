@@ -33,7 +33,7 @@ def grammar_of(constraint: Constraint) -> str:
     """The grammar of a constraint; raises NotWritten, but for no inferred schema without patternProperties."""
     if constraint.choices:
         return "root ::= " + " | ".join(map(literal, constraint.choices))
-    schema = json.loads(constraint.json_schema)
+    schema = constraint.guided_schema
     options = schema.get("x-guidance") if isinstance(schema, dict) else None
     if not options or options.get("whitespace_flexible", True):
         raise NotWritten

@@ -1,6 +1,5 @@
 """Constraints on answers as llama.cpp, Ollama and vLLM take them in a request."""
 
-import json
 from typing import Any
 
 from gradschool.model.gbnf import NotWritten, grammar_of
@@ -46,7 +45,7 @@ def completion_fields(constraint: Constraint | None) -> dict[str, Any]:
     """
     if constraint is None or constraint.choices:
         return constraint_fields(constraint)
-    return {"json_schema": plain_schema(json.loads(constraint.json_schema))}
+    return {"json_schema": plain_schema(constraint.guided_schema)}
 
 
 def plain_schema(schema: Any) -> Any:
