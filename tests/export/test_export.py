@@ -17,7 +17,6 @@ from transformers import AutoTokenizer
 import seeing
 import tiny
 from finish import finish
-from forked import Forked
 from gradschool.constraint import schema_constraint
 from gradschool.errors import ModelError, UsageError
 from gradschool.export import export as exporting
@@ -35,7 +34,7 @@ from gradschool.records import Constraint, Decoding, Message
 from gradschool.serve.over_http import over_http
 from gradschool.settings import MAX_DROP
 from gradschool.specialist import Recipe, Specialist
-from shipped import QUESTIONS, SHOWN, renamed_base, ship
+from shipped import QUESTIONS, SHOWN, asked_by_the_card, renamed_base, ship
 
 FORMS = ("adapter", "merged", "gguf", "ollama")
 
@@ -318,16 +317,6 @@ def test_the_hub_reads_the_card_of_each_form(to: str, made: Callable[[str], Expo
         to, ("ollama run",)
     ):
         assert word in text
-
-
-def asked_by_the_card(text: str, folder: Path, question: str) -> str:
-    """Run the Python that a card shows, from its folder, with a question in place of the dots."""
-    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    code = code.replace('"content": "…"', f'"content": {question!r}').replace("'BASE'", repr(str(POCKET)))
-    process = Forked(exec, code, {}, cwd=folder)
-    said, complained = process.communicate(timeout=120)
-    assert process.returncode == 0, complained[-2000:]
-    return said.strip().splitlines()[-1] if said.strip() else ""
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ from typing import Literal
 import torch
 
 from finish import finish
+from forked import Forked
 from gradschool.files import write_lines
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
@@ -116,3 +118,13 @@ def ship(
     place, _ = finish(pack(run, specialist, result, [result], rows, Split((), (), ("q0",), "hash"), examples))
     assert json.loads((Path(place) / "evidence" / "questions.jsonl").read_text().splitlines()[0])["id"] == "q0"
     return Path(place)
+
+
+def asked_by_the_card(text: str, folder: Path, question: str) -> str:
+    """Run the Python that a card shows, from its folder, with a question in place of the dots."""
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    code = code.replace('"content": "…"', f'"content": {question!r}').replace("'BASE'", repr(str(POCKET)))
+    process = Forked(exec, code, {}, cwd=folder)
+    said, complained = process.communicate(timeout=120)
+    assert process.returncode == 0, complained[-2000:]
+    return said.strip().splitlines()[-1] if said.strip() else ""

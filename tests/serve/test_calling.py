@@ -226,6 +226,15 @@ def test_a_demanded_call_is_always_one(local: openai.OpenAI, model: str) -> None
     assert (text, [name for _, name, _ in calls], reasons) == ("", ["clock"], ["tool_calls"])
 
 
+@pytest.mark.parametrize("model", ["tools", "labels", "compared"])
+def test_several_sampled_calls_are_drawn_one_by_one(local: openai.OpenAI, model: str) -> None:
+    """Also by a specialist that compares labels, of which only one answer is ever drawn."""
+    named = {"type": "function", "function": {"name": "clock"}}
+    choices = ask(local, model=model, tool_choice=named, temperature=2, seed=5, n=16).choices
+    calls = [call for choice in choices for call in choice.message.tool_calls]
+    assert len({call.id for call in calls}) == 16 and len({call.function.arguments for call in calls}) == 2
+
+
 def test_any_of_several_tools_is_demanded_if_the_base_writes_names_in_json(local: openai.OpenAI) -> None:
     try:
         reply = ask(local, tool_choice="required", temperature=1, seed=1, n=3)

@@ -67,7 +67,7 @@ def climb(
             say(console, f"[bold]{escape(opened.job.name)}[/] → {escape(str(opened.folder))}")
             climbed = screen.follow(opened.recorded(climb_run(opened)))
     except errors.GradschoolError as error:
-        if opened.new and opened.saved(SPLIT):  # the same command again would be a second look at the test set
+        if opened.new and opened.saved(SPLIT) is not None:  # a climb begun anew looks at the test set once more
             goes_on = f"`{resume_command(opened.folder)}` continues this climb; without it, another one begins."
             error.fix = f"{error.fix.rstrip('.')}. {goes_on}" if error.fix else goes_on
         raise

@@ -44,7 +44,7 @@ from gradschool.package.forms import ExportRejected, FormResult, Shipped, result
 from gradschool.package.manifest import Manifest, read_manifest, specialist_folder
 from gradschool.records import Constraint, Note, Work
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
-from gradschool.specialist import Specialist
+from gradschool.specialist import Recipe, Specialist
 
 PARITY = "parity.json"
 ANSWERS_ALL = (
@@ -105,9 +105,18 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped, pictured=pictured))
         if constraint := manifest.recipe.decoding.constraint:
             write_requests(folder, constraint, shipped, manifest.name)
+        if shipped.has_messages:
+            write_json(folder / MESSAGES, before_each_question(session.specialist.recipe))
         rows = list_of(FormResult).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": asdict(environment())})
     return Exported(output, tuple(table))
+
+
+def before_each_question(recipe: Recipe) -> list[dict[str, str]]:
+    """The instructions and the fixed examples of a recipe, as messages of a chat."""
+    examples = [message for example in recipe.examples[: recipe.shots] for message in example.messages]
+    shown = [{"role": one.role, "content": one.content} for one in examples if one.role != "system"]
+    return [*([{"role": "system", "content": recipe.instructions}] if recipe.instructions else []), *shown]
 
 
 def write_requests(folder: Path, constraint: Constraint, shipped: Shipped, name: str) -> None:
@@ -175,6 +184,7 @@ def check_gguf(engine: LocalEngine) -> None:
 
 
 CONSTRAINT = "constraint.json"  # fields of requests that constrain answers, by the program that answers
+MESSAGES = "messages.json"  # the instructions and the examples, which stand before each question
 OF_OLLAMA = "ollama-request.json"  # one request with them
 Made = Work[tuple[Shipped, list[FormResult]]]
 

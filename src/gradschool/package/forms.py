@@ -42,12 +42,17 @@ class Shipped:
     ollama: str = ""  # the last version of Ollama that can use it; empty if none can
     context: int = 0  # context length of the test, in tokens
     system: str = ""
-    shown: int = 0  # examples in the Modelfile
+    shown: int = 0  # fixed examples before each question
     nearest: int = 0  # examples chosen for each question, which a file cannot do
     passages: int = 0
     rank: int = 0
     sees: bool = False  # the base reads images
     alone: FormResult | None = None  # without what the file cannot contain
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether a file has the instructions and the examples; it cannot hold images, which these may have."""
+        return self.shown > 0 and not self.sees
 
 
 class ExportRejected(ModelError):

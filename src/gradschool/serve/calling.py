@@ -52,7 +52,7 @@ def calls_of(request: CompletionRequest, scheduler: Scheduler, decoding: Decodin
         format = scheduler.chat.tool_format
     except ModelError as error:
         raise unsupported("tools", f"{error.what} {error.why}", WITHOUT) from error
-    if tools.required or tools.named:
+    if tools.demanded:
         return _demanded(tools, format)
     if decoding.constraint:
         why = f"The answers of this specialist are constrained to {decoding.constraint}: they cannot call a tool."

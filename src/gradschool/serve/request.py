@@ -67,7 +67,7 @@ class CompletionRequest:
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
             seed=seed,
-            constraint=self.constraint or default.constraint,
+            constraint=self.constraint or (None if self.tools and self.tools.demanded else default.constraint),
         )
 
 

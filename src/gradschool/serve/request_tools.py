@@ -27,6 +27,11 @@ class Tools:
     parallel: bool = True
 
     @property
+    def demanded(self) -> bool:
+        """Whether the answer has to be a call."""
+        return self.required or bool(self.named)
+
+    @property
     def parameters(self) -> dict[str, dict[str, Any]]:
         """The JSON schemas of the arguments, by name, of those that may be called."""
         functions = [tool["function"] for tool in self.tools]
