@@ -47,6 +47,7 @@ def test_an_export_shows_its_parity_and_the_commands_of_its_card(
     (folder / "parity.json").write_text('{"environment": {"cores": 2}}')
     (folder / "README.md").write_text(CARD)
     (folder / "orders.gguf").write_text("")
+    (folder / "pocket-5M-orders-F32-LoRA.gguf").write_text("")  # not a model by itself
     place = studio.queue.place(work)
     place.output.parent.mkdir()
     place.output.write_text(json.dumps({"folder": str(folder), "table": [{"form": "gguf q8_0"}]}))
@@ -56,6 +57,14 @@ def test_an_export_shows_its_parity_and_the_commands_of_its_card(
         {"for": "In Ollama (the Modelfile has all):", "command": "ollama create a -f Modelfile\nollama run a"},
         {"for": "In LM Studio:", "command": f"lms import {folder / 'orders.gguf'}"},
     ]
+
+
+@pytest.mark.usefixtures("run")
+def test_exports_that_wait_have_folders_of_their_own(browser: TestClient, studio: Studio) -> None:
+    for _ in range(2):
+        browser.post("/api/export", json={"path": "runs/orders-1", "to": "merged"})
+    names = [Path(work.arguments[work.arguments.index("--output") + 1]).name for work in studio.queue.works()]
+    assert names == ["orders-1-merged", "orders-1-merged-2"]
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"folder": 1}', '{"folder": "nowhere"}'])

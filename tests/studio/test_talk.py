@@ -7,7 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from gradschool.data.read import read_examples
+from gradschool.events import result_of
 from gradschool.job import Job
+from gradschool.prepare.options import PrepareOptions
+from gradschool.prepare.prepare import prepare
 from gradschool.run import Run
 from gradschool.settings import Data, Settings
 from gradschool.studio.studio import Studio
@@ -48,6 +51,21 @@ def test_good_and_corrected_answers_become_examples_with_their_origin(browser: T
 
 
 @pytest.mark.usefixtures("run")
+def test_only_the_answer_that_was_judged_is_trained_on(browser: TestClient, studio: Studio) -> None:
+    talk = [*QUESTION, {"role": "assistant", "content": "Perhaps at four, I guess."}, {"role": "user", "content": "No?"}]
+    browser.post(
+        "/api/feedback",
+        json={"path": "runs/o-1", "who": "base", "messages": talk, "said": "At ten o'clock.", "kind": "good"},
+    )
+    file = studio.folders.home / "feedback" / "opening.jsonl"
+    [example] = read_examples(file, Data()).examples
+    assert [one.content for one in example.messages] == [*(one["content"] for one in talk), "At ten o'clock."]
+    result_of(prepare([file], PrepareOptions("skill"), studio.folders.home / "again"))
+    rows = (studio.folders.home / "again" / "examples.jsonl").read_text().splitlines()
+    assert [json.loads(row)["messages"][-1]["content"] for row in rows] == ["At ten o'clock."]
+
+
+@pytest.mark.usefixtures("run")
 def test_nothing_is_kept_through_a_link(browser: TestClient, studio: Studio, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (studio.folders.home / "feedback").symlink_to(tmp_path / "outside")
@@ -58,6 +76,7 @@ def test_nothing_is_kept_through_a_link(browser: TestClient, studio: Studio, tmp
 @pytest.mark.usefixtures("run")
 def test_an_empty_correction_is_refused(browser: TestClient, studio: Studio) -> None:
     assert "empty" in str(judge(browser, kind="corrected", better="  "))
+    assert "the answer that was given" in str(judge(browser, kind="corrected", better="At ten.\n"))
     assert "judgment" in str(judge(browser, kind="wonderful"))
     assert not (studio.folders.home / "feedback").exists()
 

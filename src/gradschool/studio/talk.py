@@ -119,23 +119,40 @@ def _feedback(studio: Studio, body: Body) -> dict[str, Any]:
     folder = studio.folders.home / FEEDBACK
     examples, pairs, bad = (folder / f"{name}{more}.jsonl" for more in ("", "-pairs", "-bad"))
     studio.folders.demand_inside(examples, pairs, bad)
-    answered = [*question, {"role": "assistant", "content": better or said}]
-    if kind == "good":
-        append_line(examples, {"messages": checked_messages(answered), "origin": origin})
-        written = examples
-    elif kind == "corrected":
-        if not better:
-            raise UsageError("The correction is empty.", "", "write the answer that it should have given.")
-        append_line(examples, {"messages": checked_messages(answered), "origin": origin})
+    answer = {"role": "assistant", "content": better or said}
+    if kind == "bad":
+        append_line(bad, {"messages": [*question, answer], "origin": origin})
+        return _kept(studio, bad)
+    if kind not in ("good", "corrected"):
+        raise UsageError("This is no judgment of an answer.", "", "reload the page, and try again.")
+    if kind == "corrected":
+        _demand_correction(said, better)
+    *before, last = checked_messages([*question, answer])
+    append_line(examples, {"messages": [*map(_unjudged, before), last], "origin": origin})
+    if kind == "corrected":
         turns = [{"role": "assistant", "content": text} for text in (better, said)]
         append_line(pairs, {"prompt": question, "chosen": turns[:1], "rejected": turns[1:], "origin": origin})
-        written = examples
-    elif kind == "bad":
-        append_line(bad, {"messages": answered, "origin": origin})
-        written = bad
-    else:
-        raise UsageError("This is no judgment of an answer.", "", "reload the page, and try again.")
+    return _kept(studio, examples)
+
+
+def _kept(studio: Studio, written: Path) -> dict[str, Any]:
     return {"file": studio.folders.shown(written), "count": len(read_lines(written))}
+
+
+def _unjudged(message: dict[str, str]) -> dict[str, Any]:
+    """A message before the answer that was judged: nobody has approved an answer there, so that none is trained on."""
+    return message | {"weight": 0} if message["role"] == "assistant" else message
+
+
+def _demand_correction(said: str, better: str) -> None:
+    if not better:
+        raise UsageError("The correction is empty.", "", "write the answer that it should have given.")
+    if better == said.strip():
+        raise UsageError(
+            "The correction is the answer that was given.",
+            "One answer cannot be both the good and the bad one of a pair.",
+            "change it; or close this, and choose “Good”.",
+        )
 
 
 async def about(request: Request) -> Response:
