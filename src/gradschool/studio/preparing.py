@@ -126,8 +126,10 @@ def contents(job: Path) -> dict[str, Any]:
     wordings: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
+    private = 0
     for row in reviewed.rows(job):
         kind, _ = reviewed.name_of(row)
+        private += kind == "value"
         if kind == "value" and len(values) < MAX_VALUES:
             values.append(row | {"version": reviewed.version_of(row)})
         elif kind == "wording" and len(wordings) < SHOWN:
@@ -137,6 +139,7 @@ def contents(job: Path) -> dict[str, Any]:
     return {
         "examples": [_short(row) for row in islice(_examples(job), SHOWN)],
         "values": values,
+        "more_values": private - len(values),
         "wordings": wordings,
         "dropped": dropped,
         "changed": changed,

@@ -2,7 +2,7 @@
 
 import { get, post, repeat } from "./api.js";
 import { h, link, path, screen, show, update } from "./dom.js";
-import { action, badge, copied, errorBox, filled, head, labelled, option, say, score, stopWork, table, tabs, when } from "./parts.js";
+import { action, badge, copied, errorBox, filledRun, head, labelled, option, say, score, stopWork, table, tabs, when, workBadge } from "./parts.js";
 
 const servers = h("div"), exports = h("div");
 let seen = "";
@@ -36,14 +36,14 @@ async function draw() {
 }
 
 function server(one) {
-  return h("div", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, badge(one.state), one.address ? h("b", { class: "mono" }, one.address) : one.state === "running" ? "The specialist is being opened…" : one.title, h("span", { class: "soft small" }, "since ", when(one.began))),
+  return h("div", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, workBadge(one), one.address ? h("b", { class: "mono" }, one.address) : one.state === "running" ? "The specialist is being opened…" : one.title, h("span", { class: "soft small" }, "since ", when(one.began))),
     h("div", { class: "actions" }, ["running", "waiting", "stopping"].includes(one.state) && action("Stop", async () => { await stopWork(one.id); await draw(); }, { class: "small", id: `stop-${one.id}` }))),
   one.curl && copied(one.curl), ["failed", "killed"].includes(one.state) && h("pre", { class: "log", tabindex: "0" }, one.said.trim()));
 }
 
 function exported(one) {
   const working = ["running", "waiting", "stopping"].includes(one.state);
-  return h("article", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, badge(one.state), h("b", one.title), h("span", { class: "soft small" }, when(one.began || one.asked))),
+  return h("article", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, workBadge(one), h("b", one.title), h("span", { class: "soft small" }, when(one.began || one.asked))),
     h("div", { class: "actions" }, working && action("Stop", async () => { await stopWork(one.id); await draw(); }, { class: "small", id: `stop-${one.id}` }))),
   one.gone && h("p", { class: "soft" }, "Its folder is not there any more."),
   one.folder && copied(one.folder),
@@ -56,4 +56,4 @@ function exported(one) {
 
 const cell = (label, ...content) => h("td", { class: "n", "data-label": label }, content);
 
-filled(screen, load);
+filledRun("Ship", "ship", path, load);

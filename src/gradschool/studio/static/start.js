@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, link, screen, show } from "./dom.js";
-import { badge, count, errorBox, filled, head, score, table, when } from "./parts.js";
+import { badge, count, errorBox, filled, head, score, table, when, workBadge } from "./parts.js";
 
 let seen = "";
 
@@ -21,7 +21,7 @@ async function draw() {
 }
 
 function nowLine(one) {
-  return h("p", { class: "card line" }, badge(one.state), h("b", one.title), h("span", { class: "soft" }, "since ", when(one.began)),
+  return h("p", { class: "card line" }, workBadge(one), h("b", one.title), h("span", { class: "soft" }, "since ", when(one.began)),
     h("a", { href: one.about.run ? link("run", { path: one.about.run }) : "/queue" }, one.about.run ? "Follow it" : "Show the queue"));
 }
 
