@@ -115,11 +115,13 @@ async function browse(path = "") {
   const box = dialog("Choose a file or folder", [content], [["Cancel", null]]);
   const open = async (at) => filled(content, async () => {
     const here = await get("browse", { path: typeof at === "string" ? at : "" });
+    const name = here.path === "." ? here.roots[0].name : here.path; // the first folder itself
     const choose = (one) => { sources.set(one.path, { ...one, bytes: one.bytes }); files(); box.close(); };
-    show(content, h("p", { class: "mono soft" }, here.path), here.roots.length > 1 && h("p", here.roots.map((root) => h("button", { type: "button", class: "small quiet", onclick: () => open(root.path) }, root.name))),
-      h("div", { class: "actions" }, here.above !== null && h("button", { type: "button", class: "small", onclick: () => open(here.above) }, "Up"), h("button", { type: "button", class: "small main", onclick: () => choose({ path: here.path, name: here.path }) }, "Take this whole folder")),
+    show(content, h("p", { class: "mono soft", role: "status" }, name), here.roots.length > 1 && h("p", here.roots.map((root) => h("button", { type: "button", class: "small quiet", onclick: () => open(root.path) }, root.name))),
+      h("div", { class: "actions" }, here.above !== null && h("button", { type: "button", class: "small", onclick: () => open(here.above) }, "Up"), h("button", { type: "button", class: "small main", onclick: () => choose({ path: here.path, name }) }, "Take this whole folder")),
       h("ul", { class: "plain entries" }, here.entries.map((one) => h("li", { class: "line" }, one.folder ? h("button", { type: "button", class: "quiet", onclick: () => open(one.path) }, `${one.name}/`) : h("button", { type: "button", class: "quiet", onclick: () => choose(one) }, one.name), h("span", { class: "soft small" }, one.folder ? "" : size(one.bytes))))),
       here.entries.length === 0 && h("p", { class: "soft" }, "This folder is empty."), here.more > 0 && h("p", { class: "soft" }, `… and ${plural(here.more, "more entry", "more entries")}`));
+    content.querySelector("button").focus(); // the one that was pressed is gone
   });
   await open(typeof path === "string" ? path : "");
 }

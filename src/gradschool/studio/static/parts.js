@@ -1,11 +1,11 @@
 // What several pages show in the same way: errors, states, times, sizes, scores, dialogs.
 
-import { get, post, repeat, StudioError } from "./api.js";
+import { get, post, repeat } from "./api.js";
 import { byId, h, link, screen, show } from "./dom.js";
 
 /** An error with what, why and what to do. */
 export function errorBox(error) {
-  if (!(error instanceof StudioError)) {
+  if (typeof error.what !== "string") { // neither of the studio nor said by a page
     console.error(error);
     error = { what: "This page made a mistake.", why: String(error.message ?? error), fix: "reload it." };
   }

@@ -195,10 +195,10 @@ async function begun() {
   for (;;) {
     const { begins } = await load();
     if (!begins) return true;
-    const above = head(path.split("/").at(-1), [["Start", "/"]]);
+    const above = head(path.split("/").at(-1), [["Start", "/"], ...(begins.about.job ? [[begins.about.job, link("job", { path: begins.about.job })]] : [])]);
     if (!["waiting", "running", "stopping"].includes(begins.state)) {
       const why = { stopped: "It was stopped before its first step.", killed: "Its process was ended from outside." };
-      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || why[begins.state], fix: "open the job, and start the climb again." }));
+      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || why[begins.state], fix: begins.said.includes("What to do: ") ? "" : "open the job, and start the climb again." }));
       return false;
     }
     show(screen, above, h("p", { class: "loading", role: "status" }, "The climb begins…"));
