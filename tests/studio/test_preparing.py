@@ -50,6 +50,8 @@ def test_a_table_becomes_a_job_with_what_was_decided_about_private_data(browser:
     ):
         body = {"id": found["id"], "kind": "value", "key": value["value"], **decision}
         assert browser.post("/api/preview/decide", json=body).status_code == 200
+    early = browser.post("/api/preview/create", json={"id": found["id"]})
+    assert early.status_code == 400 and "do not have yet" in early.json()["error"]["what"]
     browser.post("/api/preview/again", json={"id": found["id"]})
     again = wait(browser, studio, found["id"])
     text = json.dumps(again["examples"])

@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
@@ -231,6 +232,7 @@ async def create(request: Request) -> Response:
         if work.state != "done":
             raise UsageError("The preparation has not ended well.", "", "wait for it, or begin again.")
         name = work.about["name"]
+        _demand_applied(folder / name, work.began)
         target = studio.folders.home / name
         _demand_free(target)
         remember(studio, name, list(map(str, read_json(folder / SOURCES))))
@@ -240,6 +242,17 @@ async def create(request: Request) -> Response:
         return {"path": name}
 
     return json_reply(await run_in_threadpool(place))
+
+
+def _demand_applied(job: Path, prepared: float) -> None:
+    """Raise UsageError if something was decided after the preparation: the examples do not have it."""
+    for row in reviewed.rows(job):
+        if row.get("by") and datetime.fromisoformat(str(row["at"])).timestamp() > prepared:
+            raise UsageError(
+                "There are decisions that the examples do not have yet.",
+                "They were made after the files had been looked at.",
+                "choose “Look at the files again” below the private data, and make the job then.",
+            )
 
 
 def remember(studio: Studio, job: str, given: list[str]) -> None:

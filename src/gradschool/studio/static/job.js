@@ -2,7 +2,7 @@
 
 import { get, post, StudioError } from "./api.js";
 import { h, link, path, screen, show } from "./dom.js";
-import { action, badge, busy, dialog, errorBox, filled, head, labelled, score, table, when, workBadge } from "./parts.js";
+import { action, busy, dialog, errorBox, filled, head, labelled, runBadge, score, table, when, workBadge } from "./parts.js";
 
 async function draw() {
   const job = await get("job", { path });
@@ -32,7 +32,7 @@ function runs(found) {
   return h("section", { "aria-labelledby": "runs" }, h("h2", { id: "runs" }, "Runs"),
     found.length === 0 ? h("p", { class: "empty" }, "Not climbed yet.")
       : table("Runs of this job", ["Run", "State", "Rung", ["Score", "n"], ["Pass mark", "n"], "Began"], found.map((run) => h("tr",
-        h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", { "data-label": "State" }, badge(run.state)),
+        h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", { "data-label": "State" }, runBadge(run)),
         h("td", { "data-label": "Rung" }, run.rung), h("td", { class: "n", "data-label": "Score" }, score(run.score)),
         h("td", { class: "n", "data-label": "Pass mark" }, run.pass_mark ?? ""), h("td", { "data-label": "Began" }, when(run.began)))), { class: "stack" }));
 }

@@ -97,6 +97,9 @@ const STATES = {
 
 export const stateWords = (state) => STATES[state] ?? state;
 
+/** The state of a run; the verdict of one that was not begun here is what its record says. */
+export const runBadge = (run) => run.own === false && ["passed", "failed", "not proven"].includes(run.state) ? badge("waiting", `${run.state}, its record says`) : badge(run.state);
+
 /** The state of work: a run can be gone on with, and is not finished; other work has only been stopped. */
 export const workBadge = (one) => badge(one.state, one.state === "stopped" ? one.began ? "stopped" : "taken out" : undefined);
 

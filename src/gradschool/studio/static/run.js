@@ -83,7 +83,7 @@ async function turn() {
 
 let drawn = "";
 function draw(answer, fresh) {
-  const state = run.details.verdict || (answer.running ? "running" : answer.work?.state === "waiting" ? "waiting" : "stopped");
+  const state = run.details.verdict || (answer.running || ["running", "stopping"].includes(answer.work?.state) ? "running" : answer.work?.state === "waiting" ? "waiting" : "stopped");
   const work = answer.work && ["waiting", "running", "stopping"].includes(answer.work.state) ? answer.work : null;
   const key = JSON.stringify([state, work?.state, answer.work?.state]);
   if (key !== drawn) update(parts.state, answer.ended && !work ? null : stateLine(state, work, answer));
@@ -136,8 +136,8 @@ async function verified() {
   try {
     const { sentence, figures, doubt } = await get("answers", { path });
     line.remove();
-    if (!doubt) return;
-    box.className = "verdict failed";
+    if (run.own && !doubt) return;
+    if (doubt) box.className = "verdict failed";
     show(box.querySelector(".big"), sentence);
     show(box.querySelector(".big + p"), figures);
   } catch (error) {
@@ -150,7 +150,7 @@ function result() {
   if (!details.verdict) return show(parts.result);
   const words = { passed: "Proven: it reaches the pass mark.", failed: "Not passed.", "not proven": "Not proven: the test set does not settle it." };
   show(parts.result, h("section", { class: `verdict ${details.verdict.replaceAll(" ", "-")}` },
-    h("p", { class: "big" }, words[details.verdict]),
+    h("p", { class: "big" }, run.own ? words[details.verdict] : `Its record says: ${details.verdict}.`),
     h("p", `The ${details.packaged} rung is packaged. On ${plural(run.examples ?? 0, "test example")} that it never saw, its ${details.metric} is ${score(run.score)}, bounds ${score(run.low)} to ${score(run.high)}${details.pass_mark === null ? "." : `; the pass mark is ${details.pass_mark}.`}`),
     details.remedies.length > 0 && [h("h2", { class: "sub" }, "What would most likely help"), h("ul", details.remedies.map((one) => h("li", one)))],
     h("div", { class: "actions" }, h("a", { class: "button main", href: link("talk", { path }) }, "Talk to it"), h("a", { class: "button", href: link("answers", { path }) }, "See its answers"), h("a", { class: "button", href: link("ship", { path }) }, "Ship it"), h("a", { class: "button quiet", href: link("compare", { a: path }) }, "Compare"))));

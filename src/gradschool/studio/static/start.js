@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, link, screen, show } from "./dom.js";
-import { badge, count, errorBox, filled, head, score, table, when, workBadge } from "./parts.js";
+import { count, errorBox, filled, head, runBadge, score, table, when, workBadge } from "./parts.js";
 
 let seen = "";
 
@@ -58,7 +58,7 @@ function row(run) {
   const damaged = run.state === "damaged";
   return h("tr",
     h("th", { scope: "row" }, damaged ? run.path : h("a", { href: link("run", { path: run.path }) }, run.name), run.own === false && h("small", "not begun here")),
-    h("td", { "data-label": "State" }, badge(run.state), damaged && h("small", run.why)),
+    h("td", { "data-label": "State" }, runBadge(run), damaged && h("small", run.why)),
     h("td", { "data-label": "Rung" }, run.rung),
     h("td", { class: "n", "data-label": "Score" }, score(run.score), run.examples && h("small", `${count(run.examples)} examples`)),
     h("td", { class: "n", "data-label": "Bounds" }, run.low === null || damaged ? "" : `${score(run.low)} to ${score(run.high)}`),
