@@ -1,10 +1,13 @@
 """What was said in a talk becomes data, and a citation opens the document at its lines, and no other file."""
 
+import asyncio
 import json
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from gradschool.data.read import read_examples
 from gradschool.events import result_of
@@ -14,6 +17,7 @@ from gradschool.prepare.prepare import prepare
 from gradschool.run import Run
 from gradschool.settings import Data, Settings
 from gradschool.studio.studio import Studio
+from gradschool.studio.talk import Lines
 
 QUESTION = [{"role": "user", "content": "When does it open?"}]
 
@@ -52,7 +56,11 @@ def test_good_and_corrected_answers_become_examples_with_their_origin(browser: T
 
 @pytest.mark.usefixtures("run")
 def test_only_the_answer_that_was_judged_is_trained_on(browser: TestClient, studio: Studio) -> None:
-    talk = [*QUESTION, {"role": "assistant", "content": "Perhaps at four, I guess."}, {"role": "user", "content": "No?"}]
+    talk = [
+        *QUESTION,
+        {"role": "assistant", "content": "Perhaps at four, I guess."},
+        {"role": "user", "content": "No?"},
+    ]
     browser.post(
         "/api/feedback",
         json={"path": "runs/o-1", "who": "base", "messages": talk, "said": "At ten o'clock.", "kind": "good"},
@@ -87,6 +95,33 @@ def test_a_citation_opens_its_lines_and_no_other_file(browser: TestClient) -> No
     assert found["lines"][2] == "It opens at <b>nine</b>."
     for name in ("../secret.md", "../job.toml", "/etc/passwd", "out.md", "nowhere.md", "\0", "x" * 5000):
         assert browser.get("/api/document", params={"path": "runs/o-1", "file": name}).status_code == 404, name
+
+
+def test_an_answer_that_nobody_waits_for_ends_and_makes_room_for_the_next() -> None:
+    ended: list[bool] = []
+
+    def lines() -> Generator[bytes, None, None]:
+        try:
+            while True:
+                yield b"{}\n"
+        finally:
+            ended.append(True)
+
+    async def leave(talk: Generator[bytes, None, None]) -> None:
+        gone = asyncio.Event()
+
+        async def receive() -> Message:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            gone.set()
+
+        await Lines(talk)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+
+    kept = lines()  # a reference, as a traceback has one
+    asyncio.run(asyncio.wait_for(leave(kept), 20))
+    assert ended == [True]
 
 
 def test_a_run_without_a_specialist_says_so(browser: TestClient, run: Path) -> None:

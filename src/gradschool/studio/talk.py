@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.data.encoding import decode
@@ -46,7 +47,7 @@ async def talk(request: Request) -> Response:
         raise UsageError("Nobody is asked.", "", "reload the page, and ask again.")
     conversations = {who: _question(given[who]) for who in SPEAKERS if who in given}
     asked = {"what": "talk", "specialist": str(specialist), "conversations": conversations}
-    return StreamingResponse(_lines(asked, studio.talking), media_type="application/x-ndjson")
+    return Lines(_lines(asked, studio.talking))
 
 
 def _question(messages: Any) -> list[dict[str, str]]:
@@ -57,7 +58,21 @@ def _question(messages: Any) -> list[dict[str, str]]:
     return whole[:-1]
 
 
-def _lines(asked: dict[str, Any], one: threading.Lock) -> Iterator[bytes]:
+class Lines(StreamingResponse):
+    """Lines of JSON from a generator, which is closed when the page goes: the next talk waits for that."""
+
+    def __init__(self, lines: Generator[bytes, None, None]) -> None:
+        super().__init__(lines, media_type="application/x-ndjson")
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._lines.close)
+
+
+def _lines(asked: dict[str, Any], one: threading.Lock) -> Generator[bytes, None, None]:
     with one:
         try:
             for reply in replies(CHILD, asked, b"", LIMITS):
