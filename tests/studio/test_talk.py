@@ -58,7 +58,7 @@ def test_good_and_corrected_answers_become_examples_with_their_origin(browser: T
 def test_only_the_answer_that_was_judged_is_trained_on(browser: TestClient, studio: Studio) -> None:
     talk = [
         *QUESTION,
-        {"role": "assistant", "content": "Perhaps at four, I guess."},
+        {"role": "assistant", "content": "Perhaps at four."},
         {"role": "user", "content": "No?"},
     ]
     browser.post(
@@ -114,8 +114,9 @@ def test_an_answer_that_nobody_waits_for_ends_and_makes_room_for_the_next() -> N
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        async def send(_: Message) -> None:
-            gone.set()
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                gone.set()
 
         await Lines(talk)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
 
