@@ -233,8 +233,7 @@ FINISHED = {
 
 AXE_RUN = "axe.run(document, {resultTypes: ['violations'], runOnly: %s})"
 ALL_RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
-STACKS_FIT = "() => [...document.querySelectorAll('table.stack')]"
-    ".every((one) => one.scrollWidth <= one.parentElement.clientWidth)"
+STACKS_FIT = "() => [...document.querySelectorAll('.stack')].every((t) => t.scrollWidth <= t.parentElement.clientWidth)"
 DARK = ("run", "answers", "new")  # together, they have all colours
 CONTRAST = "{type: 'rule', values: ['color-contrast']}"
 
