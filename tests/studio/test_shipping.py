@@ -92,6 +92,18 @@ def test_a_server_shows_its_address(browser: TestClient, studio: Studio) -> None
     assert server["address"] == "http://127.0.0.1:4321/v1" and server["curl"].startswith("curl ")
 
 
+def test_a_specialist_whose_base_is_on_a_server_says_so(browser: TestClient, run: Path) -> None:
+    file = run / "specialist" / "specialist.toml"
+    for written, server in (
+        ('[base]\nkind = "remote"\naddress = "http://localhost:1/v1"', "http://localhost:1/v1"),
+        ('[base]\nkind = "local"\naddress = ""', ""),
+        ("base = 1", ""),
+        ("[", ""),
+    ):
+        file.write_text(written)
+        assert shipped(browser)["server"] == server
+
+
 @pytest.mark.usefixtures("run")
 def test_unknown_forms_are_refused(browser: TestClient, studio: Studio) -> None:
     for asked in ({"to": "zip"}, {"to": "gguf", "format": "q1"}, {}):

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gradschool.errors import UsageError
+from gradschool.errors import GradschoolError, UsageError
 from gradschool.files import read_file, read_json
-from gradschool.json_text import parse_json
-from gradschool.run import PACKED
+from gradschool.json_text import parse_json, parse_toml
+from gradschool.run import MANIFEST, PACKED
 from gradschool.settings import NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.studio.asked import Body, field, studio_of
 from gradschool.studio.replies import json_reply
@@ -45,6 +45,7 @@ async def overview(request: Request) -> Response:
         servers = [_served(studio, work) for work in works if work.kind == "serve"]
         return {
             "specialist": str(run / PACKED),
+            "server": _server_of(run / PACKED / MANIFEST),
             "forms": [{"form": form, "about": ABOUT[form]} for form in ABOUT if form in get_args(ExportForm)],
             "formats": list(get_args(NumberFormat)),
             "format": NUMBER_FORMAT,
@@ -53,6 +54,18 @@ async def overview(request: Request) -> Response:
         }
 
     return json_reply(await run_in_threadpool(found))
+
+
+def _server_of(manifest: Path) -> str:
+    """The address of the server that has the base of a specialist; empty for weights here, or if it cannot be read.
+
+    `package/manifest.py` reads more of it, and imports torch.
+    """
+    try:
+        base = parse_toml(read_file(manifest, MAX_CARD))["base"]
+        return str(base["address"]) if base["kind"] == "remote" else ""
+    except (GradschoolError, LookupError, TypeError, ValueError):
+        return ""
 
 
 def _exported(studio: Studio, work: Work) -> dict[str, Any]:

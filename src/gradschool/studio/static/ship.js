@@ -18,8 +18,8 @@ async function load() {
     h("section", { "aria-labelledby": "h-serve" }, h("div", { class: "row" }, h("h2", { id: "h-serve" }, "Serve it"), action("Start a server", async () => { await post("serve", { path }); say("The server starts."); await draw(); })),
       h("p", { class: "soft" }, "An address that programs for OpenAI's API can use. Only this machine can reach it."), servers),
     h("section", { "aria-labelledby": "h-export" }, h("h2", { id: "h-export" }, "Export it"),
-      h("p", { class: "soft" }, "Each export answers the test questions, and is kept only if it answers them as the specialist does."),
-      h("div", { class: "panel first" }, h("div", { class: "fields" }, h("div", { class: "wide" }, labelled("For which program", to))), gguf, h("div", { class: "actions" }, action("Export", async () => { await post("export", { path, to: to.value, format: format.value, smallest: smallest.checked }); say("The export is in the queue."); await draw(); }, { class: "main" }))), exports),
+      found.server ? h("p", { class: "note" }, `Its base is on the server ${found.server}. Only a base whose weights are on this machine can be exported; serve it, or export it where the weights are.`) : [h("p", { class: "soft" }, "Each export answers the test questions, and is kept only if it answers them as the specialist does."),
+      h("div", { class: "panel first" }, h("div", { class: "fields" }, h("div", { class: "wide" }, labelled("For which program", to))), gguf, h("div", { class: "actions" }, action("Export", async () => { await post("export", { path, to: to.value, format: format.value, smallest: smallest.checked }); say("The export is in the queue."); await draw(); }, { class: "main" }))), exports]),
     h("section", h("h2", "The folder"), h("p", { class: "soft" }, "The specialist itself, with its evidence. Before you give it to others, read what it contains: examples and test questions are your data."), copied(found.specialist)));
   more();
   repeat(draw, 1.5, (error) => show(servers, errorBox(error)));
