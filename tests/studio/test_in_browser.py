@@ -333,7 +333,11 @@ def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
     first = page.locator("button.cell").first
     first.focus()
     page.keyboard.press("Enter")
-    page.get_by_role("dialog").get_by_label("Answer").wait_for()
+    answer = page.get_by_role("dialog").get_by_label("Answer")
+    answer.wait_for()
+    answer.fill("\u05e9\u05dc\u05d5\u05dd!")  # what is written from right to left begins at the right
+    assert answer.evaluate("(area) => area.matches(':dir(rtl)')")
+    assert first.evaluate("(cell) => getComputedStyle(cell).unicodeBidi") == "plaintext"
     page.get_by_role("dialog").get_by_role("button", name="Drop").focus()
     page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_text("Decision: drop").wait_for()
