@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import Message
+from starlette.types import Message, Receive, Send
 
 from gradschool.data.read import read_examples
 from gradschool.events import result_of
@@ -19,6 +20,7 @@ from gradschool.settings import Data, Settings
 from gradschool.studio.studio import Studio
 from gradschool.studio.talk import Lines
 
+SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}
 QUESTION = [{"role": "user", "content": "When does it open?"}]
 
 
@@ -108,21 +110,41 @@ def test_an_answer_that_nobody_waits_for_ends_and_makes_room_for_the_next() -> N
             ended.append(True)
 
     async def leave(talk: Generator[bytes, None, None]) -> None:
-        gone = asyncio.Event()
-
-        async def receive() -> Message:
-            await gone.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                gone.set()
-
-        await Lines(talk)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+        await Lines(talk)(SCOPE, *_browser(gone := asyncio.Event(), gone))
 
     kept = lines()  # a reference, as a traceback has one
     asyncio.run(asyncio.wait_for(leave(kept), 20))
     assert ended == [True]
+
+
+def test_a_studio_that_is_closed_while_it_answers_ends_quietly() -> None:
+    def lines() -> Generator[bytes, None, None]:
+        yield b"{}\n"
+        time.sleep(0.3)  # a model that answers
+        yield b"{}\n"
+
+    async def close() -> None:
+        begun = asyncio.Event()
+        answering = asyncio.create_task(Lines(lines())(SCOPE, *_browser(begun, asyncio.Event())))
+        await begun.wait()
+        answering.cancel()
+        await answering
+
+    asyncio.run(asyncio.wait_for(close(), 20))
+
+
+def _browser(begun: asyncio.Event, gone: asyncio.Event) -> tuple[Receive, Send]:
+    """Both sides of a browser, which says that an answer has begun, and leaves when it is told."""
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+
+    return receive, send
 
 
 def test_a_run_without_a_specialist_says_so(browser: TestClient, run: Path) -> None:

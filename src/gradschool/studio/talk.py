@@ -1,5 +1,6 @@
 """Talk to a specialist next to its base, open what it cites, and keep what was good and what was corrected."""
 
+import asyncio
 import json
 import re
 import threading
@@ -66,10 +67,14 @@ class Lines(StreamingResponse):
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ends = False
         try:
             await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:  # the studio ends, and the child that answers ends with it
+            ends = True
         finally:
-            await run_in_threadpool(self._lines.close)
+            if not ends:
+                await run_in_threadpool(self._lines.close)
 
 
 def _lines(asked: dict[str, Any], one: threading.Lock) -> Generator[bytes, None, None]:

@@ -1,6 +1,6 @@
 // Talk to a specialist next to its base; what was good, bad or corrected becomes data.
 
-import { get, post, reach, StudioError } from "./api.js";
+import { get, GONE, post, reach, StudioError } from "./api.js";
 import { byId, h, link, path, screen, show } from "./dom.js";
 import { visible } from "./visible.js";
 import { action, dialog, duration, errorBox, filled, filledRun, head, labelled, plural, say, tabs } from "./parts.js";
@@ -68,7 +68,7 @@ async function* lines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => { throw error.name === "AbortError" ? error : new StudioError(GONE); });
     if (done) return;
     const found = (rest + value).split("\n");
     rest = found.pop();
