@@ -86,6 +86,14 @@ def test_an_interrupted_evaluation_asks_only_the_rest(torn: bytes, tmp_path: Pat
     assert third.asked == []
 
 
+def test_answers_to_other_questions_do_not_count_as_progress(tmp_path: Path) -> None:
+    kept = tmp_path / "answers.jsonl"
+    finish(evaluate(Counting().specialist, EXAMPLES[:4], measure(), kept, "asking"))
+    rows, events = finish(evaluate(Counting().specialist, EXAMPLES[3:], measure(), kept, "asking"))
+    assert [row.id for row in rows] == ["e3", "e4", "e5"]
+    assert [(one.done, one.total) for one in events if isinstance(one, Progress)] == [(1, 3), (2, 3), (3, 3)]
+
+
 @pytest.mark.parametrize("line", ['{"id": "e1"}', '{"id": "e1", "answer": {"text": 3}}', "3", '{"answer": {}}'])
 def test_invalid_saved_answers_are_damage(line: str, tmp_path: Path) -> None:
     kept = tmp_path / "answers.jsonl"

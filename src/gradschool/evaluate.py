@@ -104,7 +104,8 @@ def answer_all(
     `notes` gives what the engine has found out meanwhile, for the user. Progress is out of `total`, by default all.
     Raises DamagedError if the file of saved answers cannot be read.
     """
-    answers, total = _read_answers(saved) if saved else {}, total or len(examples)
+    known, total = _read_answers(saved) if saved else {}, total or len(examples)
+    answers = {example.id: known[example.id] for example in examples if example.id in known}  # it may hold others too
     missing = [example for example in examples if example.id not in answers]
     if missing:
         yield Progress(what, len(answers), total)

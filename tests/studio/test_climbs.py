@@ -1,10 +1,14 @@
 """A job in a page: its settings, its file, and the climbs that are started from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from gradschool.job import Job
+from gradschool.run import Run
+from gradschool.settings import Settings
 from gradschool.studio.queue import Queue
 from gradschool.studio.studio import Studio
 
@@ -30,6 +34,7 @@ def test_settings_that_were_changed_become_options(browser: TestClient, studio: 
         *("climb", "--pass-mark=0.5", "--curve", "--shots=0,2", "--task=-q --yes", "--", str(job)),
     )
     assert work.about == {"job": "orders"} and work.folder == str(studio.folders.home)
+    assert work.title.startswith("Climb orders with goal.pass_mark = 0.5, tune.curve = true")
 
 
 @pytest.mark.parametrize(
@@ -91,3 +96,20 @@ def test_any_body_gets_an_answer_that_helps(browser: TestClient, body: str) -> N
         assert 400 <= reply.status_code < 500, place
         assert reply.json()["error"]["what"]
     assert browser.post("/api/climb", content=body).status_code == 400  # of another type
+
+
+def test_a_run_leads_to_its_job_wherever_it_was_started(browser: TestClient, studio: Studio, job: Path) -> None:
+    home = studio.folders.home
+    for name, folder in (("orders-1", job), ("orders-2", home / "gone"), ("orders-3", Path("/etc"))):
+        Run.start(Job("orders", folder, Settings()), home / "runs" / name)
+    paths = [f"runs/orders-{number}" for number in (1, 2, 3)]
+    found = [browser.get("/api/run", params={"path": path}).json()["job_path"] for path in paths]
+    assert found == ["orders", "", ""]
+
+
+def test_a_run_that_was_removed_after_its_climb_is_not_about_to_begin(browser: TestClient, studio: Studio) -> None:
+    studio.queue.add("climb", "Climb orders", ("climb",), {"job": "orders", "run": "runs/orders-1"})
+    asked = {"path": "runs/orders-1"}
+    assert browser.get("/api/run", params=asked).json()["begins"]["state"] == "waiting"
+    studio.queue._put(replace(studio.queue.works()[0], state="done"))
+    assert "is not there" in browser.get("/api/run", params=asked).json()["error"]["what"]

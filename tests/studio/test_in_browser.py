@@ -233,6 +233,7 @@ FINISHED = {
 
 AXE_RUN = "axe.run(document, {resultTypes: ['violations'], runOnly: %s})"
 ALL_RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+STACKS_FIT = "() => [...document.querySelectorAll('.stack')].every((t) => t.scrollWidth <= t.parentElement.clientWidth)"
 DARK = ("run", "answers", "new")  # together, they have all colours
 CONTRAST = "{type: 'rule', values: ['color-contrast']}"
 
@@ -266,6 +267,7 @@ def demand_usable(chromium: Any, studio: Studio, pages: dict[str, str]) -> None:
         for width in (2560, 390):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("() => document.documentElement.scrollWidth") <= width, f"{name}, {width}"
+            assert page.evaluate(STACKS_FIT), f"{name}, {width}"
     page.context.close()
 
 
@@ -289,6 +291,37 @@ def test_a_climb_that_ends_without_further_events_is_shown_as_ended(chromium: An
     page.context.close()
 
 
+def test_a_verdict_that_does_not_follow_from_the_answers_is_not_shown_as_proven(chromium: Any, studio: Studio) -> None:
+    edited = shutil.copytree(studio.home / "runs" / "orders-1", studio.home / "runs" / "edited")
+    (edited / "specialist" / "evidence" / "test.jsonl").write_text("{}\n")
+    page, complaints = open_page(chromium, studio)
+    page.goto(studio.url + "/run?path=runs/edited")
+    page.locator(".verdict").get_by_text("Not verified").wait_for()
+    assert page.get_by_text("Proven: it reaches").count() == 0 and complaints == []
+
+    def elsewhere(route: Any) -> None:
+        route.fulfill(json=route.fetch().json() | {"own": False})
+
+    page.route("**/api/run?*", elsewhere)
+    page.goto(studio.url + PAGES["run"])
+    page.get_by_text("Its record says: passed.").wait_for()
+    page.locator(".verdict").get_by_text("It can be used").wait_for()
+    page.context.close()
+
+
+def test_a_climb_that_could_not_begin_says_why_when_its_folder_goes(chromium: Any, studio: Studio) -> None:
+    page, _ = open_page(chromium, studio)
+    page.goto(studio.url + PAGES["run"])
+    page.locator(FINISHED["run"]).wait_for()
+    begins = {"begins": {"state": "failed", "said": "There is no base <b>.", "about": {"job": "orders"}}}
+    gone = {"error": {"what": "It is not there.", "why": "", "fix": ""}}
+    page.route("**/api/run?*", lambda route: route.fulfill(json=begins))
+    page.route("**/api/live?*", lambda route: route.fulfill(json=gone, status=404))
+    page.get_by_text("The climb has not begun.").wait_for()
+    assert page.get_by_role("alert").get_by_text("There is no base <b>.").is_visible()
+    page.context.close()
+
+
 def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
     page, _ = open_page(chromium, studio)
     page.goto(studio.url + PAGES["examples"])
@@ -300,11 +333,17 @@ def test_the_keyboard_is_enough(chromium: Any, studio: Studio) -> None:
     first = page.locator("button.cell").first
     first.focus()
     page.keyboard.press("Enter")
-    page.get_by_role("dialog").get_by_label("Answer").wait_for()
+    answer = page.get_by_role("dialog").get_by_label("Answer")
+    answer.wait_for()
+    answer.fill("\u05e9\u05dc\u05d5\u05dd!")  # what is written from right to left begins at the right
+    assert answer.evaluate("(area) => area.matches(':dir(rtl)')")
+    assert first.evaluate("(cell) => getComputedStyle(cell).unicodeBidi") == "plaintext"
     page.get_by_role("dialog").get_by_role("button", name="Drop").focus()
     page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_text("Decision: drop").wait_for()
+    page.locator("#drop:focus").wait_for()  # the keyboard keeps its place
     page.keyboard.press("Escape")
+    page.locator("button.cell:focus").wait_for()
     assert page.get_by_role("dialog").count() == 0
     rows = [json.loads(line) for line in (studio.home / "orders" / "review.jsonl").read_text().splitlines()]
     assert [row["decision"] for row in rows if row.get("by")] == ["drop"]

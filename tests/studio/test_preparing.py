@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gradschool.studio import preparing
 from gradschool.studio.studio import Studio
 from gradschool.studio.work import ENDED
 
@@ -49,6 +50,8 @@ def test_a_table_becomes_a_job_with_what_was_decided_about_private_data(browser:
     ):
         body = {"id": found["id"], "kind": "value", "key": value["value"], **decision}
         assert browser.post("/api/preview/decide", json=body).status_code == 200
+    early = browser.post("/api/preview/create", json={"id": found["id"]})
+    assert early.status_code == 400 and "do not have yet" in early.json()["error"]["what"]
     browser.post("/api/preview/again", json={"id": found["id"]})
     again = wait(browser, studio, found["id"])
     text = json.dumps(again["examples"])
@@ -60,6 +63,16 @@ def test_a_table_becomes_a_job_with_what_was_decided_about_private_data(browser:
     assert [(bool(row["by"]), row["decision"]) for row in rows if "by" in row] == [(True, "keep"), (True, "edit")]
     assert browser.get("/api/preview", params={"id": found["id"]}).status_code == 404  # it was used
     assert browser.post("/api/prepare", json={"path": "cakes"}).json()["title"] == "Prepare cakes again"
+
+
+def test_private_values_that_are_not_shown_are_counted(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "MAX_VALUES", 2)
+    job = studio.folders.home
+    rows = [{"value": f"name:{n}", "text": f"Orla {n}", "decision": ""} for n in range(5)]
+    (job / "review.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (job / "examples.jsonl").write_text("")
+    found = preparing.contents(job)
+    assert (len(found["values"]), found["more_values"]) == (2, 3)
 
 
 def test_a_wrong_file_is_said_and_nothing_is_left(browser: TestClient, studio: Studio) -> None:

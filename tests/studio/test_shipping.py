@@ -47,6 +47,7 @@ def test_an_export_shows_its_parity_and_the_commands_of_its_card(
     (folder / "parity.json").write_text('{"environment": {"cores": 2}}')
     (folder / "README.md").write_text(CARD)
     (folder / "orders.gguf").write_text("")
+    (folder / "pocket-5M-orders-F32-LoRA.gguf").write_text("")  # not a model by itself
     place = studio.queue.place(work)
     place.output.parent.mkdir()
     place.output.write_text(json.dumps({"folder": str(folder), "table": [{"form": "gguf q8_0"}]}))
@@ -56,6 +57,14 @@ def test_an_export_shows_its_parity_and_the_commands_of_its_card(
         {"for": "In Ollama (the Modelfile has all):", "command": "ollama create a -f Modelfile\nollama run a"},
         {"for": "In LM Studio:", "command": f"lms import {folder / 'orders.gguf'}"},
     ]
+
+
+@pytest.mark.usefixtures("run")
+def test_exports_that_wait_have_folders_of_their_own(browser: TestClient, studio: Studio) -> None:
+    for _ in range(2):
+        browser.post("/api/export", json={"path": "runs/orders-1", "to": "merged"})
+    names = [Path(work.arguments[work.arguments.index("--output") + 1]).name for work in studio.queue.works()]
+    assert names == ["orders-1-merged", "orders-1-merged-2"]
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"folder": 1}', '{"folder": "nowhere"}'])
@@ -81,6 +90,18 @@ def test_a_server_shows_its_address(browser: TestClient, studio: Studio) -> None
     )
     [server] = shipped(browser)["servers"]
     assert server["address"] == "http://127.0.0.1:4321/v1" and server["curl"].startswith("curl ")
+
+
+def test_a_specialist_whose_base_is_on_a_server_says_so(browser: TestClient, run: Path) -> None:
+    file = run / "specialist" / "specialist.toml"
+    for written, server in (
+        ('[base]\nkind = "remote"\naddress = "http://localhost:1/v1"', "http://localhost:1/v1"),
+        ('[base]\nkind = "local"\naddress = ""', ""),
+        ("base = 1", ""),
+        ("[", ""),
+    ):
+        file.write_text(written)
+        assert shipped(browser)["server"] == server
 
 
 @pytest.mark.usefixtures("run")

@@ -277,3 +277,9 @@ def test_a_hundred_thousand_examples_stay_smooth(tmp_path: Path) -> None:
     began = time.process_time()
     assert table.counts()["total"] == 100_000
     assert time.process_time() - began < 1
+
+
+def test_the_question_of_a_line_is_what_the_user_asked_and_not_what_a_tool_said() -> None:
+    said = (("user", "Is it sunny?"), ("assistant", "call"), ("tool", "sunny=1"), ("assistant", "Yes."))
+    line = Line("a", [{"role": role, "content": content} for role, content in said], "a.jsonl:1")
+    assert line.values(0)[2:4] == ("Is it sunny?", "Yes.")

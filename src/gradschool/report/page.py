@@ -47,6 +47,7 @@ from gradschool.score.abstention import keeps
 from gradschool.version import __version__
 from gradschool.visible import visible
 
+UNVERIFIED = "Not verified: "  # how the verdict begins that does not follow from the answers
 MAX_QUESTIONS = 60  # questions on the page; all are counted
 CLIP = 360  # characters of a text that are shown unfolded
 LONGEST = 50_000  # characters of a text on the page
@@ -124,7 +125,7 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
     state = "failed" if rejected else chosen.report.verdict
     sentence = verdict_sentence(chosen, gates)
     if reason := doubt(facts):
-        return "not proven", f"Not verified: {reason}.", f"Its record says: {sentence}"
+        return "not proven", f"{UNVERIFIED}{reason}.", f"Its record says: {sentence}"
     return state, plain_verdict(chosen, gates), sentence
 
 

@@ -20,8 +20,10 @@ from gradschool.studio.recorded import details, live
 from gradschool.studio.replies import Conflict, json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
+from gradschool.visible import shortened
 
 MAX_JOB_FILE = 1_000_000  # bytes
+MAX_CHANGED = 100  # characters of the changed settings in the title of a climb
 NOT_HERE = frozenset({"data.examples"})  # settings that the form does not offer: the job is what names its examples
 
 
@@ -116,7 +118,9 @@ def _climb(studio: Studio, body: Body) -> dict[str, Any]:
         overrides[path] = value.split(",") if known[path].type.startswith("list") else value
     opened = read_job(folder, overrides, "this form")
     path = studio.folders.shown(folder)
-    work = studio.queue.add("climb", f"Climb {opened.name}", ("climb", *flags, "--", str(folder)), {"job": path})
+    changed = shortened(", ".join(f"{name} = {value}" for name, value in given.items()), MAX_CHANGED)
+    title = f"Climb {opened.name}" + (f" with {changed}" if changed else "")
+    work = studio.queue.add("climb", title, ("climb", *flags, "--", str(folder)), {"job": path})
     return shown_work(studio, work)
 
 
@@ -126,11 +130,17 @@ def _resume(studio: Studio, name: str) -> dict[str, Any]:
         raise UsageError("This run is in the queue already.", "", "look at the queue.")
     run = Run.open(folder)
     about = {"run": name}
-    for root in studio.folders.roots:
-        if run.job.folder.resolve().is_relative_to(root):
-            about["job"] = studio.folders.shown(run.job.folder.resolve())
+    if job_path := _job_path(studio, run):
+        about["job"] = job_path
     work = studio.queue.add("climb", f"Go on with {folder.name}", ("climb", "--resume", str(folder)), about)
     return shown_work(studio, work)
+
+
+def _job_path(studio: Studio, run: Run) -> str:
+    """The job of a run as pages name it; empty if it is not in the folders, or not there any more."""
+    folder = run.job.folder.resolve()
+    there = studio.folders.is_inside(folder) and (folder / JOB_FILE).is_file()
+    return studio.folders.shown(folder) if there else ""
 
 
 async def run(request: Request) -> Response:
@@ -140,12 +150,13 @@ async def run(request: Request) -> Response:
     def found() -> dict[str, Any]:
         name = field(request, "path")
         begins = [one for one in studio.queue.works() if one.about.get("run") == name]
-        if begins and not (studio.folders.home / name / RUN_FILE).exists():
+        if begins and begins[-1].state != "done" and not (studio.folders.home / name / RUN_FILE).exists():
             return {"begins": shown_work(studio, begins[-1])}
         folder = studio.folders.find_run(name)
         path = studio.folders.shown(folder)
         works = [shown_work(studio, one) for one in studio.queue.works() if one.about.get("run") == path]
-        return studio.summaries.of(folder) | {"details": details(folder), "work": works}
+        more = {"details": details(folder), "work": works, "job_path": _job_path(studio, Run.open(folder))}
+        return studio.summaries.of(folder) | more
 
     return json_reply(await run_in_threadpool(found))
 

@@ -36,7 +36,7 @@ def answer(request: dict[str, Any], content: bytes) -> Iterator[dict[str, Any]]:
 def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The result of a run: its verdict with what was verified, and each test question with all answers."""
     from gradschool.report.facts import read_facts
-    from gradschool.report.page import headline, package_gates
+    from gradschool.report.page import UNVERIFIED, headline, package_gates
     from gradschool.report.questions import questions_of
     from gradschool.report.verified import as_recorded
     from gradschool.run import Run
@@ -50,6 +50,7 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "state": state,
         "sentence": sentence,
         "figures": figures,
+        "doubt": sentence.startswith(UNVERIFIED),
         "recorded": as_recorded(run),
         "note": note,
         "rungs": list(facts.answers),

@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
@@ -126,8 +127,10 @@ def contents(job: Path) -> dict[str, Any]:
     wordings: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
+    private = 0
     for row in reviewed.rows(job):
         kind, _ = reviewed.name_of(row)
+        private += kind == "value"
         if kind == "value" and len(values) < MAX_VALUES:
             values.append(row | {"version": reviewed.version_of(row)})
         elif kind == "wording" and len(wordings) < SHOWN:
@@ -137,6 +140,7 @@ def contents(job: Path) -> dict[str, Any]:
     return {
         "examples": [_short(row) for row in islice(_examples(job), SHOWN)],
         "values": values,
+        "more_values": private - len(values),
         "wordings": wordings,
         "dropped": dropped,
         "changed": changed,
@@ -228,6 +232,7 @@ async def create(request: Request) -> Response:
         if work.state != "done":
             raise UsageError("The preparation has not ended well.", "", "wait for it, or begin again.")
         name = work.about["name"]
+        _demand_applied(folder / name, work.began)
         target = studio.folders.home / name
         _demand_free(target)
         remember(studio, name, list(map(str, read_json(folder / SOURCES))))
@@ -237,6 +242,17 @@ async def create(request: Request) -> Response:
         return {"path": name}
 
     return json_reply(await run_in_threadpool(place))
+
+
+def _demand_applied(job: Path, prepared: float) -> None:
+    """Raise UsageError if something was decided after the preparation: the examples do not have it."""
+    for row in reviewed.rows(job):
+        if row.get("by") and datetime.fromisoformat(str(row["at"])).timestamp() > prepared:
+            raise UsageError(
+                "There are decisions that the examples do not have yet.",
+                "They were made after the files had been looked at.",
+                "choose “Look at the files again” below the private data, and make the job then.",
+            )
 
 
 def remember(studio: Studio, job: str, given: list[str]) -> None:

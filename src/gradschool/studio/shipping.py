@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gradschool.errors import UsageError
+from gradschool.errors import GradschoolError, UsageError
 from gradschool.files import read_file, read_json
-from gradschool.json_text import parse_json
-from gradschool.run import PACKED
+from gradschool.json_text import parse_json, parse_toml
+from gradschool.run import MANIFEST, PACKED
 from gradschool.settings import NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.studio.asked import Body, field, studio_of
 from gradschool.studio.replies import json_reply
 from gradschool.studio.start import shown_work
 from gradschool.studio.studio import Studio
-from gradschool.studio.work import Work
+from gradschool.studio.work import ENDED, Work
 
-EXPORTS, PARITY, CARD = "exports", "parity.json", "README.md"
+EXPORTS, PARITY, CARD, OUTPUT = "exports", "parity.json", "README.md", "--output"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}(?=/v1)")
 ABOUT = {  # forms of exports in words
     "ollama": "for Ollama: one GGUF file with a Modelfile",
@@ -45,6 +45,7 @@ async def overview(request: Request) -> Response:
         servers = [_served(studio, work) for work in works if work.kind == "serve"]
         return {
             "specialist": str(run / PACKED),
+            "server": _server_of(run / PACKED / MANIFEST),
             "forms": [{"form": form, "about": ABOUT[form]} for form in ABOUT if form in get_args(ExportForm)],
             "formats": list(get_args(NumberFormat)),
             "format": NUMBER_FORMAT,
@@ -53,6 +54,18 @@ async def overview(request: Request) -> Response:
         }
 
     return json_reply(await run_in_threadpool(found))
+
+
+def _server_of(manifest: Path) -> str:
+    """The address of the server that has the base of a specialist; empty for weights here, or if it cannot be read.
+
+    `package/manifest.py` reads more of it, and imports torch.
+    """
+    try:
+        base = parse_toml(read_file(manifest, MAX_CARD))["base"]
+        return str(base["address"]) if base["kind"] == "remote" else ""
+    except (GradschoolError, LookupError, TypeError, ValueError):
+        return ""
 
 
 def _exported(studio: Studio, work: Work) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def _commands(folder: Path) -> Iterator[dict[str, str]]:
         else:
             block += f"{line}\n"
     for file in sorted(folder.glob("*.gguf")):
-        if file.name != "adapter.gguf":
+        if not file.stem.endswith("-LoRA"):  # LM Studio opens models, and this is only what was trained
             yield {"for": "In LM Studio:", "command": f"lms import {file}"}
 
 
@@ -102,27 +115,35 @@ def _served(studio: Studio, work: Work) -> dict[str, Any]:
 async def export(request: Request) -> Response:
     """POST /api/export: put an export into the queue."""
     studio, body = studio_of(request), await Body.of(request)
-    run, form, fmt = (
-        studio.folders.find_specialist(body.text("path")),
-        body.text("to"),
-        body.text("format", NUMBER_FORMAT),
-    )
+    return json_reply(await run_in_threadpool(_export, studio, body))
+
+
+def _export(studio: Studio, body: Body) -> dict[str, Any]:
+    run, form = studio.folders.find_specialist(body.text("path")), body.text("to")
+    fmt = body.text("format", NUMBER_FORMAT)
     if form not in get_args(ExportForm) or fmt not in get_args(NumberFormat):
         raise UsageError("There is no such form.", "", "choose one of the list.")
     gguf = form in ("gguf", "ollama")
     more = ["--smallest"] if gguf and body.flag("smallest") else [f"--format={fmt}"] if gguf else []
     studio.folders.demand_inside(studio.folders.home / EXPORTS)
-    output = _free(studio.folders.home / EXPORTS / f"{run.name}-{form}")
-    arguments = ("export", "--to", form, *more, "--output", str(output), "--json", "--", str(run))
-    about = {"run": studio.folders.shown(run)}
-    work = await run_in_threadpool(studio.queue.add, "export", f"Export {run.name} as {form}", arguments, about)
-    return json_reply(shown_work(studio, work))
+    with studio.changing:  # of two requests, the second one sees the folder of the first
+        output = _free(studio.folders.home / EXPORTS / f"{run.name}-{form}", _taken(studio))
+        arguments = ("export", "--to", form, *more, OUTPUT, str(output), "--json", "--", str(run))
+        about = {"run": studio.folders.shown(run)}
+        work = studio.queue.add("export", f"Export {run.name} as {form}", arguments, about)
+    return shown_work(studio, work)
 
 
-def _free(folder: Path) -> Path:
-    """A folder of this name that is not there yet."""
+def _taken(studio: Studio) -> set[str]:
+    """The folders into which exports will write that wait or run."""
+    works = [work for work in studio.queue.works() if work.kind == "export" and work.state not in ENDED]
+    return {work.arguments[work.arguments.index(OUTPUT) + 1] for work in works if OUTPUT in work.arguments}
+
+
+def _free(folder: Path, taken: set[str]) -> Path:
+    """A folder of this name that is not there yet, and will not be."""
     number, free = 1, folder
-    while free.exists():
+    while free.exists() or str(free) in taken:
         number += 1
         free = folder.with_name(f"{folder.name}-{number}")
     return free

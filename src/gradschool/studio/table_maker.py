@@ -59,7 +59,8 @@ class Line:
     def values(self, number: int) -> tuple[Any, ...]:
         """The values of the columns."""
         contents = [str(one.get("content", "")) for one in self.messages]
-        question, ideal = (contents[-2] if len(contents) > 1 else "", contents[-1] if contents else "")
+        asked = [str(one.get("content", "")) for one in self.messages[:-1] if one.get("role") == "user"]
+        question, ideal = (asked or contents[-2:-1] or [""])[-1], contents[-1] if contents else ""
         kinds = "".join(f"{kind};" for kind in dict.fromkeys(one["kind"] for one in self.why))
         return (
             *(number, self.id, shortened(question, SHORT), shortened(ideal, SHORT)),

@@ -1,9 +1,10 @@
 """Talk to a specialist next to its base, open what it cites, and keep what was good and what was corrected."""
 
+import asyncio
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.data.encoding import decode
@@ -46,7 +48,7 @@ async def talk(request: Request) -> Response:
         raise UsageError("Nobody is asked.", "", "reload the page, and ask again.")
     conversations = {who: _question(given[who]) for who in SPEAKERS if who in given}
     asked = {"what": "talk", "specialist": str(specialist), "conversations": conversations}
-    return StreamingResponse(_lines(asked, studio.talking), media_type="application/x-ndjson")
+    return Lines(_lines(asked, studio.talking))
 
 
 def _question(messages: Any) -> list[dict[str, str]]:
@@ -57,7 +59,25 @@ def _question(messages: Any) -> list[dict[str, str]]:
     return whole[:-1]
 
 
-def _lines(asked: dict[str, Any], one: threading.Lock) -> Iterator[bytes]:
+class Lines(StreamingResponse):
+    """Lines of JSON from a generator, which is closed when the page goes: the next talk waits for that."""
+
+    def __init__(self, lines: Generator[bytes, None, None]) -> None:
+        super().__init__(lines, media_type="application/x-ndjson")
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ends = False
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:  # the studio ends, and the child that answers ends with it
+            ends = True
+        finally:
+            if not ends:
+                await run_in_threadpool(self._lines.close)
+
+
+def _lines(asked: dict[str, Any], one: threading.Lock) -> Generator[bytes, None, None]:
     with one:
         try:
             for reply in replies(CHILD, asked, b"", LIMITS):
@@ -119,23 +139,40 @@ def _feedback(studio: Studio, body: Body) -> dict[str, Any]:
     folder = studio.folders.home / FEEDBACK
     examples, pairs, bad = (folder / f"{name}{more}.jsonl" for more in ("", "-pairs", "-bad"))
     studio.folders.demand_inside(examples, pairs, bad)
-    answered = [*question, {"role": "assistant", "content": better or said}]
-    if kind == "good":
-        append_line(examples, {"messages": checked_messages(answered), "origin": origin})
-        written = examples
-    elif kind == "corrected":
-        if not better:
-            raise UsageError("The correction is empty.", "", "write the answer that it should have given.")
-        append_line(examples, {"messages": checked_messages(answered), "origin": origin})
+    answer = {"role": "assistant", "content": better or said}
+    if kind == "bad":
+        append_line(bad, {"messages": [*question, answer], "origin": origin})
+        return _kept(studio, bad)
+    if kind not in ("good", "corrected"):
+        raise UsageError("This is no judgment of an answer.", "", "reload the page, and try again.")
+    if kind == "corrected":
+        _demand_correction(said, better)
+    *before, last = checked_messages([*question, answer])
+    append_line(examples, {"messages": [*map(_unjudged, before), last], "origin": origin})
+    if kind == "corrected":
         turns = [{"role": "assistant", "content": text} for text in (better, said)]
         append_line(pairs, {"prompt": question, "chosen": turns[:1], "rejected": turns[1:], "origin": origin})
-        written = examples
-    elif kind == "bad":
-        append_line(bad, {"messages": answered, "origin": origin})
-        written = bad
-    else:
-        raise UsageError("This is no judgment of an answer.", "", "reload the page, and try again.")
+    return _kept(studio, examples)
+
+
+def _kept(studio: Studio, written: Path) -> dict[str, Any]:
     return {"file": studio.folders.shown(written), "count": len(read_lines(written))}
+
+
+def _unjudged(message: dict[str, str]) -> dict[str, Any]:
+    """A message before the answer that was judged: nobody has approved an answer there, so that none is trained on."""
+    return message | {"weight": 0} if message["role"] == "assistant" else message
+
+
+def _demand_correction(said: str, better: str) -> None:
+    if not better:
+        raise UsageError("The correction is empty.", "", "write the answer that it should have given.")
+    if better == said.strip():
+        raise UsageError(
+            "The correction is the answer that was given.",
+            "One answer cannot be both the good and the bad one of a pair.",
+            "change it; or close this, and choose “Good”.",
+        )
 
 
 async def about(request: Request) -> Response:

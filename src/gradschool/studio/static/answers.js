@@ -5,7 +5,7 @@ import { marked } from "./diff.js";
 import { evidence } from "./evidence.js";
 import { byId, h, link, path, screen, show, update } from "./dom.js";
 import { pager } from "./pager.js";
-import { action, count, errorBox, filled, head, labelled, option, pictures, plural, say, score, tabs } from "./parts.js";
+import { action, count, filled, filledRun, head, labelled, option, pictures, plural, say, score, tabs } from "./parts.js";
 
 const SHOW = {
   all: "all questions", failed: "failures", wrong: "not fully right", right: "fully right",
@@ -74,4 +74,4 @@ function side(answer, one, i, found) {
 }
 
 show(screen, head("Result", [["Start", "/"]]), tabs(path, "answers"), h("p", { class: "loading", role: "status" }, "The answers are scored again, so that nothing is taken on trust. The first time takes some seconds…"));
-draw().catch((error) => error.name !== "AbortError" && show(screen, head("Result", [["Start", "/"]]), tabs(path, "answers"), errorBox(error)));
+filledRun("Result", "answers", path, draw);

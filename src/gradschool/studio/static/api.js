@@ -15,7 +15,7 @@ const UNREAD = {
   why: "The browser could not read it, or the connection ended. A folder cannot be uploaded as a file.",
   fix: "check that it is a file that you may read, and choose it again.",
 };
-const GONE = {
+export const GONE = {
   what: "The studio does not answer.",
   why: "It may have been closed. Work that it has started goes on without it.",
   fix: "start it again with gradschool studio; this page goes on by itself.",

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { marked } from "./diff.js";
 import { h, link, screen, show } from "./dom.js";
 import { pager } from "./pager.js";
-import { badge, filled, head, labelled, option, plural, score, table } from "./parts.js";
+import { badge, filled, head, labelled, option, plural, score, stateWords, table } from "./parts.js";
 
 const asked = new URLSearchParams(location.search);
 const result = h("div", { "aria-live": "polite" });
@@ -16,7 +16,7 @@ async function load() {
   if (usable.length < 2) return show(screen, head("Compare", [["Start", "/"]]), h("p", { class: "empty" }, "Two runs are needed to compare. Climb a job again with other settings, and both are here."));
   a ||= usable[1].path;
   b ||= (usable.find((run) => run.path !== a && run.job === usable.find((one) => one.path === a)?.job) ?? usable.find((run) => run.path !== a)).path;
-  const select = (value, set) => h("select", { onchange: (event) => { set(event.target.value); page = 0; draw(); } }, usable.map((run) => option(run.path, `${run.name}: ${run.state}${run.score === null ? "" : `, ${score(run.score)}`}`, value)));
+  const select = (value, set) => h("select", { onchange: (event) => { set(event.target.value); page = 0; draw(); } }, usable.map((run) => option(run.path, `${run.name}: ${stateWords(run.state)}${run.score === null ? "" : `, ${score(run.score)}`}`, value)));
   show(screen, head("Compare", [["Start", "/"]]),
     h("div", { class: "filters two" }, labelled("First run", select(a, (value) => { a = value; })), labelled("Second run", select(b, (value) => { b = value; }))), result);
   draw();
@@ -38,7 +38,7 @@ function verdict({ runs, states, doubts, difference }) {
   return h("section", h("h2", "Score"),
     table("The two runs", ["Run", "State", "Rung", ["Score", "n"], ["Bounds", "n"]], runs.map((run, i) => h("tr", h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", badge(states[i]), doubts[i] && h("small", doubts[i])), h("td", run.rung), h("td", { class: "n" }, score(run.score)), h("td", { class: "n" }, run.low === null ? "" : `${score(run.low)} to ${score(run.high)}`)))),
     difference ? h("p", "On the same test examples, the second scores ", h("b", signed(-difference.mean)), ` against the first, bounds ${signed(-difference.interval.high)} to ${signed(-difference.interval.low)}. `, sure ? "The difference is proven: its bounds exclude 0." : "The difference is not proven: its bounds include 0.")
-      : h("p", { class: "note" }, "Their scores cannot be compared: they are not finished, or the test examples or the metric differ."));
+      : h("p", { class: "note" }, "Their scores cannot be compared: one is not finished or not verified, or the test examples or the metric differ."));
 }
 
 function settings({ settings: changed }) {

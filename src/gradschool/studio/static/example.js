@@ -1,7 +1,7 @@
 // One example in full: its conversation, what was found, its tokens; and the decision about it.
 
 import { get, post, StudioError } from "./api.js";
-import { h, path, show } from "./dom.js";
+import { h, path, show, update } from "./dom.js";
 import { action, badge, dialog, errorBox, filled, labelled, pictures, plural, say, when } from "./parts.js";
 
 export async function openExample(n, run, facets, decided) {
@@ -26,7 +26,7 @@ export async function openExample(n, run, facets, decided) {
         show(problem, errorBox(error), error.now && conflict(error.now));
       }
     };
-    show(content,
+    update(content,
       h("p", { class: "line soft small" }, badge(one.state === "dropped" ? "stopped" : one.state === "kept" ? "done" : "waiting", one.state), one.part && h("span", `part: ${one.part}`), one.label && h("span", `label: ${one.label}`), one.grouped && h("span", `group: ${one.grouped}`), h("span", { class: "mono" }, one.source)),
       one.decision && h("p", h("b", `Decision: ${one.decision}`), one.by && ` by ${one.by}`, one.at && [", ", when(Date.parse(one.at) / 1000)]),
       one.why.length > 0 && h("ul", one.why.map((why) => h("li", h("b", why.kind), why.text && `: ${why.text}`))),
@@ -34,7 +34,7 @@ export async function openExample(n, run, facets, decided) {
       fields.map(([, , element]) => element),
       one.before.length > 0 && h("details", h("summary", "As it was read"), h("div", { class: "turns" }, one.before.map((message) => h("p", h("b", `${message.role}: `), h("span", { class: "text" }, message.content))))),
       problem,
-      h("div", { class: "actions decide" }, action("Keep as it was read", () => decide("keep")), action("Drop", () => decide("drop")), action("Save the correction", () => decide("edit"), { class: "main" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, prepared ? "It counts when the job is prepared again." : "It counts from the next climb on; the file stays as it is.")),
+      h("div", { class: "actions decide" }, action("Keep as it was read", () => decide("keep"), { id: "keep" }), action("Drop", () => decide("drop"), { id: "drop" }), action("Save the correction", () => decide("edit"), { class: "main", id: "edit" }), one.decision && action("No decision", () => decide(""), { class: "quiet" }), h("span", { class: "soft small" }, prepared ? "It counts when the job is prepared again." : "It counts from the next climb on; the file stays as it is.")),
       h("div", { class: "actions" }, action("Show the tokens", () => filled(tokens, async () => {
         show(tokens, h("p", { class: "soft", role: "status" }, "Reading the tokens with the base of the job; the first time takes some seconds…"));
         const found = await post("tokens", { path, messages: read() });
@@ -46,7 +46,7 @@ export async function openExample(n, run, facets, decided) {
 }
 
 function field({ role, content }) {
-  const area = h("textarea", { rows: Math.min(14, Math.max(2, Math.ceil(content.length / 90) + content.split("\n").length - 1)) });
+  const area = h("textarea", { dir: "auto", rows: Math.min(14, Math.max(2, Math.ceil(content.length / 90) + content.split("\n").length - 1)) });
   area.value = content;
   const words = { system: "Instructions", user: "Question", assistant: "Answer" };
   return [role, area, h("div", { class: `turn ${role}` }, labelled(words[role] ?? role, area))];

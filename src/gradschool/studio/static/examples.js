@@ -72,13 +72,12 @@ function table(rows) {
 }
 
 function line(row) {
-  const open = () => openExample(row.n, chosen.run, facets, (decision) => { row.decision = decision; element.replaceWith(line(row)); });
-  const element = h("tr", { class: row.decision && `decided-${row.decision}` },
-    h("td", { "data-label": "Question" }, h("button", { type: "button", class: "cell", onclick: open, "aria-label": `Open ${row.id}` }, pictures(row.images), row.question || (row.images.length === 0 && h("span", { class: "soft" }, "(no question)")))),
+  const open = () => openExample(row.n, chosen.run, facets, (decision) => { row.decision = decision; byId(`row-${row.n}`)?.replaceWith(line(row)); });
+  return h("tr", { id: `row-${row.n}`, class: row.decision && `decided-${row.decision}` },
+    h("td", { "data-label": "Question" }, h("button", { type: "button", class: "cell", id: `open-${row.n}`, onclick: open, "aria-label": row.question ? undefined : `Open ${row.id}` }, pictures(row.images), row.question || (row.images.length === 0 && h("span", { class: "soft" }, "(no question)")))),
     h("td", { "data-label": "Ideal answer" }, row.ideal), h("td", { class: "n", "data-label": "Length" }, count(row.length)), h("td", { "data-label": "Part" }, row.part),
     h("td", { "data-label": "State" }, badge(row.state === "dropped" ? "stopped" : row.state === "kept" ? "done" : "waiting", row.state), row.decision && h("small", `decision: ${row.decision}`)),
     h("td", { "data-label": "Findings" }, row.findings.join(", ")));
-  return element;
 }
 
 async function again() {

@@ -56,6 +56,7 @@ function privateData(now, id, again) {
       const select = h("select", { "aria-label": `Decision about ${value.text}` }, [["", "replace"], ["keep", "keep as it is"], ["drop", "leave its examples out"]].map(([word, label]) => h("option", { value: word, selected: word === value.decision }, label)));
       select.addEventListener("change", () => decide(value, select.value).catch((error) => { select.value = value.decision; failed(error); }));
       return h("tr", h("td", { "data-label": "Kind" }, value.kind), h("td", { "data-label": "Value", class: "text" }, value.text), h("td", { "data-label": "In its place" }, as), h("td", { class: "n", "data-label": "Times" }, value.times), h("td", { "data-label": "Decision" }, select));
-    }), { class: "stack" }), note,
+    }), { class: "stack" }),
+    now.more_values > 0 && h("p", { class: "note" }, `${plural(now.more_values, "more value")} will be treated in the same way. Once the job is made, all are in its file review.jsonl.`), note,
     action("Look at the files again", async () => { await post("preview/again", { id }); again(); }));
 }

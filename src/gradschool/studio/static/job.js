@@ -2,7 +2,7 @@
 
 import { get, post, StudioError } from "./api.js";
 import { h, link, path, screen, show } from "./dom.js";
-import { action, badge, dialog, errorBox, filled, head, labelled, score, table, when } from "./parts.js";
+import { action, busy, dialog, errorBox, filled, head, labelled, runBadge, score, table, when, workBadge } from "./parts.js";
 
 async function draw() {
   const job = await get("job", { path });
@@ -14,7 +14,7 @@ async function draw() {
     h("p", { class: "soft mono" }, job.folder)),
     job.error ? [errorBox(new StudioError(job.error)), h("p", "Correct the file below.")] : about(job),
     job.work.filter((one) => one.state !== "done").length > 0 && h("section", h("h2", "Work on it"), job.work.filter((one) => one.state !== "done").map((one) =>
-      h("p", { class: "card line" }, badge(one.state), h("b", one.title), h("a", { href: one.about.run ? link("run", { path: one.about.run }) : "/queue" }, one.about.run ? "Follow it" : "Show the queue")))),
+      h("p", { class: "card line" }, workBadge(one), h("b", one.title), h("a", { href: one.about.run ? link("run", { path: one.about.run }) : "/queue" }, one.about.run ? "Follow it" : "Show the queue")))),
     runs(job.runs),
     !job.error && climbForm(job),
     file(job));
@@ -32,7 +32,7 @@ function runs(found) {
   return h("section", { "aria-labelledby": "runs" }, h("h2", { id: "runs" }, "Runs"),
     found.length === 0 ? h("p", { class: "empty" }, "Not climbed yet.")
       : table("Runs of this job", ["Run", "State", "Rung", ["Score", "n"], ["Pass mark", "n"], "Began"], found.map((run) => h("tr",
-        h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", { "data-label": "State" }, badge(run.state)),
+        h("th", { scope: "row" }, h("a", { href: link("run", { path: run.path }) }, run.name)), h("td", { "data-label": "State" }, runBadge(run)),
         h("td", { "data-label": "Rung" }, run.rung), h("td", { class: "n", "data-label": "Score" }, score(run.score)),
         h("td", { class: "n", "data-label": "Pass mark" }, run.pass_mark ?? ""), h("td", { "data-label": "Began" }, when(run.began)))), { class: "stack" }));
 }
@@ -52,13 +52,10 @@ function climbForm(job) {
     event.preventDefault();
     const settings = {};
     for (const [name, [input, was]] of fields) if (input.value.trim() !== was) settings[name] = input.value.trim();
-    const button = event.target.querySelector("button[type=submit]");
-    button.disabled = true;
-    await filled(problem, async () => {
+    await busy(event.target.querySelector("button[type=submit]"), () => filled(problem, async () => {
       const work = await post("climb", { path, settings });
       location.assign(work.about.run ? link("run", { path: work.about.run }) : "/queue");
-    });
-    button.disabled = false;
+    }));
   } },
   h("h2", "Start a climb"),
   h("p", { class: "soft" }, "It tries the cheapest help first and stops at the first rung that is proven to reach the pass mark. What you change here counts for this run only; the file of the job stays as it is."),

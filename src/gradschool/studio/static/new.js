@@ -32,7 +32,7 @@ async function start() {
         h("label", { class: "card" }, h("input", { type: "radio", name: "purpose", value, required: true, checked: value === "skill" }), h("b", name), h("span", words), h("small", `For example: ${bring}.`)))))),
       h("section", h("h2", "3. Name and goal"), h("div", { class: "fields" },
         labelled("Name of the job", h("input", { name: "name", required: true, pattern: "[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .\\-]*", maxlength: "80", autocomplete: "off" }), "It becomes a folder, such as letters."),
-        labelled("Pass mark", h("input", { name: "pass_mark", type: "number", min: "0.01", max: "1", step: "any" }), "From 0 to 1: how good is good enough? If you do not know, leave it empty; the first climb then shows what is reached."),
+        labelled("Pass mark", h("input", { name: "pass_mark", type: "number", min: "0.01", max: "1", step: "any" }), "From 0 to 1: how good is good enough? If you leave it empty, a guess is taken; set your own before the climb, because the verdict is about it."),
         labelled("Private data", h("select", { name: "private" }, h("option", { value: "pseudonyms" }, "replace by made-up names and numbers"), h("option", { value: "drop" }, "leave examples with private data out"), h("option", { value: "keep" }, "keep as it is")), "Names, addresses, phone numbers, accounts, keys. Which were found is shown before anything is written.")),
       h("details", h("summary", "More: columns, people, languages, guidelines"), h("div", { class: "fields" },
         column("input_column", "Column with the question", "If its name does not say so."), column("output_column", "Column with the ideal answer"), column("group_column", "Column with the customer or thread", "Examples of one group stay together."), column("date_column", "Column with the date"), text("text_column", "Column with the author's texts", "For a style."),
@@ -115,11 +115,13 @@ async function browse(path = "") {
   const box = dialog("Choose a file or folder", [content], [["Cancel", null]]);
   const open = async (at) => filled(content, async () => {
     const here = await get("browse", { path: typeof at === "string" ? at : "" });
+    const name = here.path === "." ? here.roots[0].name : here.path; // the first folder itself
     const choose = (one) => { sources.set(one.path, { ...one, bytes: one.bytes }); files(); box.close(); };
-    show(content, h("p", { class: "mono soft" }, here.path), here.roots.length > 1 && h("p", here.roots.map((root) => h("button", { type: "button", class: "small quiet", onclick: () => open(root.path) }, root.name))),
-      h("div", { class: "actions" }, here.above !== null && h("button", { type: "button", class: "small", onclick: () => open(here.above) }, "Up"), h("button", { type: "button", class: "small main", onclick: () => choose({ path: here.path, name: here.path }) }, "Take this whole folder")),
+    show(content, h("p", { class: "mono soft", role: "status" }, name), here.roots.length > 1 && h("p", here.roots.map((root) => h("button", { type: "button", class: "small quiet", onclick: () => open(root.path) }, root.name))),
+      h("div", { class: "actions" }, here.above !== null && h("button", { type: "button", class: "small", onclick: () => open(here.above) }, "Up"), h("button", { type: "button", class: "small main", onclick: () => choose({ path: here.path, name }) }, "Take this whole folder")),
       h("ul", { class: "plain entries" }, here.entries.map((one) => h("li", { class: "line" }, one.folder ? h("button", { type: "button", class: "quiet", onclick: () => open(one.path) }, `${one.name}/`) : h("button", { type: "button", class: "quiet", onclick: () => choose(one) }, one.name), h("span", { class: "soft small" }, one.folder ? "" : size(one.bytes))))),
       here.entries.length === 0 && h("p", { class: "soft" }, "This folder is empty."), here.more > 0 && h("p", { class: "soft" }, `… and ${plural(here.more, "more entry", "more entries")}`));
+    content.querySelector("button").focus(); // the one that was pressed is gone
   });
   await open(typeof path === "string" ? path : "");
 }

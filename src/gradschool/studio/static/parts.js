@@ -1,11 +1,11 @@
 // What several pages show in the same way: errors, states, times, sizes, scores, dialogs.
 
-import { get, post, repeat, StudioError } from "./api.js";
-import { byId, h, link, show } from "./dom.js";
+import { get, post, repeat } from "./api.js";
+import { byId, h, link, screen, show } from "./dom.js";
 
 /** An error with what, why and what to do. */
 export function errorBox(error) {
-  if (!(error instanceof StudioError)) {
+  if (typeof error.what !== "string") { // neither of the studio nor said by a page
     console.error(error);
     error = { what: "This page made a mistake.", why: String(error.message ?? error), fix: "reload it." };
   }
@@ -24,18 +24,30 @@ export async function filled(element, make) {
   }
 }
 
-/** Run an action of a button: it is off meanwhile, and an error is shown next to it. */
+/** Fill the screen of one page about a run; an error stands under the way to the run and its other pages. */
+export async function filledRun(title, page, run, make) {
+  const framed = (error) => error.name !== "AbortError" && show(screen, head(title, [["Start", "/"], ...(page === "run" ? [] : [[run.split("/").at(-1), link("run", { path: run })]])]), tabs(run, page), errorBox(error));
+  await make().catch(framed);
+}
+
+/**
+ * Run something while a button takes no second press. The button is only said to be off: one that is off loses the
+ * focus, and a keyboard its place.
+ */
+export async function busy(button, run) {
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await run();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+/** A button with what it does; an error is shown in a dialog. */
 export function action(label, run, attributes = {}) {
   const button = h("button", { type: "button", ...attributes }, label);
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    try {
-      await run(button);
-    } catch (error) {
-      dialog("This did not work", [errorBox(error)], [["Close", null]]);
-    }
-    button.disabled = false;
-  });
+  button.addEventListener("click", () => busy(button, () => run(button)).catch((error) => dialog("This did not work", [errorBox(error)], [["Close", null]])));
   return button;
 }
 
@@ -58,20 +70,15 @@ export function dialog(title, content, buttons, attributes = {}) {
   const row = h("div", { class: "actions" }, buttons.map(([label, run, more = {}]) =>
     h("button", {
       type: "button", ...more,
-      onclick: async (event) => {
-        if (!run) return leave(event);
-        event.target.disabled = true;
-        try {
-          if ((await run(box)) !== false) close();
-        } catch (error) {
-          box.querySelector(".error")?.remove();
-          row.before(errorBox(error));
-        }
-        event.target.disabled = false;
-      },
+      onclick: (event) => run ? busy(event.target, async () => {
+        if ((await run(box)) !== false) close();
+      }).catch((error) => {
+        box.querySelector(".error")?.remove();
+        row.before(errorBox(error));
+      }) : leave(event),
     }, label)));
   box.append(row);
-  box.addEventListener("close", () => { box.remove(); before?.focus?.(); });
+  box.addEventListener("close", () => { box.remove(); (before?.isConnected ? before : byId(before?.id))?.focus(); }); // it may have been drawn again
   document.body.append(box);
   box.showModal();
   return box;
@@ -85,12 +92,20 @@ export function say(text) {
 
 const STATES = {
   passed: "passed", failed: "failed", "not proven": "not proven", running: "running", stopped: "not finished",
-  damaged: "damaged", waiting: "waiting", done: "done", killed: "ended from outside", stopping: "stopping",
+  unfinished: "not finished", "not verified": "not verified", damaged: "damaged", waiting: "waiting", done: "done", killed: "ended from outside", stopping: "stopping",
 };
 
+export const stateWords = (state) => STATES[state] ?? state;
+
+/** The state of a run; the verdict of one that was not begun here is what its record says. */
+export const runBadge = (run) => run.own === false && ["passed", "failed", "not proven"].includes(run.state) ? badge("waiting", `${run.state}, its record says`) : badge(run.state);
+
+/** The state of work: a run can be gone on with, and is not finished; other work has only been stopped. */
+export const workBadge = (one) => badge(one.state, one.state === "stopped" ? one.began ? "stopped" : "taken out" : undefined);
+
 /** A state as a word with a sign, which does not depend on colour. */
-export function badge(state, label = STATES[state] ?? state) {
-  const signs = { passed: "✓", done: "✓", failed: "✕", damaged: "✕", killed: "✕", "not proven": "◇", running: "●", stopping: "●", waiting: "○", stopped: "‖" };
+export function badge(state, label = stateWords(state)) {
+  const signs = { passed: "✓", done: "✓", failed: "✕", damaged: "✕", killed: "✕", "not verified": "✕", "not proven": "◇", unfinished: "‖", running: "●", stopping: "●", waiting: "○", stopped: "‖" };
   return h("span", { class: `badge ${state.replaceAll(" ", "-")}` }, h("span", { "aria-hidden": "true" }, signs[state] ?? "·"), ` ${label}`);
 }
 

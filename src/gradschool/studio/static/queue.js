@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { h, link, screen, show, update } from "./dom.js";
-import { action, badge, duration, errorBox, filled, head, size, stopWork, when } from "./parts.js";
+import { action, duration, errorBox, filled, head, size, stopWork, when, workBadge } from "./parts.js";
 
 const ENDED = ["done", "failed", "stopped", "killed"];
 const open = new Set();
@@ -44,7 +44,7 @@ function item(one) {
   const details = one.said && h("details", { open: open.has(one.id), ontoggle: (event) => open[event.target.open ? "add" : "delete"](one.id) },
     h("summary", { id: `said-${one.id}` }, "What it said"), h("pre", { class: "log", tabindex: "0" }, one.said));
   return h("li", { class: "card" },
-    h("div", { class: "row" }, h("div", { class: "line" }, badge(one.state), h("b", one.title),
+    h("div", { class: "row" }, h("div", { class: "line" }, workBadge(one), h("b", one.title),
       one.about.run && h("a", { href: link("run", { path: one.about.run }) }, one.about.run),
       one.about.job && !one.about.run && h("a", { href: link("job", { path: one.about.job }) }, one.about.job)),
     h("div", { class: "actions" }, buttons)),

@@ -4,7 +4,7 @@ import { get, post, repeat } from "./api.js";
 import { h, link, path, screen, show, update } from "./dom.js";
 import { ladder } from "./ladder.js";
 import { lossPanels, Trainings } from "./losses.js";
-import { action, badge, duration, errorBox, filled, head, plural, score, size, stopWork, table, tabs, when } from "./parts.js";
+import { action, badge, duration, errorBox, filledRun, head, plural, score, size, stopWork, table, tabs, when } from "./parts.js";
 
 const parts = Object.fromEntries(["state", "ladder", "floors", "now", "losses", "result", "tried", "gates", "notes"].map((name) => [name, h("div", { class: `part-${name}` })]));
 const seen = { results: {}, order: [], trainings: new Trainings(), notes: [], progress: null, began: null, last: 0 };
@@ -16,7 +16,7 @@ async function load() {
   if (run.begins) return run;
   const { details } = run;
   show(screen,
-    head(run.name, [["Start", "/"], ...(run.work[0]?.about.job ? [[run.job, link("job", { path: run.work[0].about.job })]] : [])], [],
+    head(run.name, [["Start", "/"], ...(run.job_path ? [[run.job, link("job", { path: run.job_path })]] : [])], [],
       h("p", { class: "soft" }, `${details.job} over ${run.base}, ${details.metric}${details.pass_mark === null ? "" : `, pass mark ${details.pass_mark}`}, began `, when(run.began))),
     tabs(path, "run"),
     !run.own && h("p", { class: "note" }, "This run was not begun here. What its record says is shown as it is; the result page computes the scores again."),
@@ -62,7 +62,8 @@ function progress(event, time) {
 /** The remaining time of this step, as soon as a tenth of it is done; no guess for the climb as a whole. */
 function remaining({ done, total, first, began, time }) {
   if (!total || done >= total || (done - first) * 10 < total) return "";
-  return `about ${duration((time - began) / (done - first) * (total - done))} left for this step`;
+  const left = duration((time - began) / (done - first) * (total - done));
+  return `${left.startsWith("under") ? left : `about ${left}`} left for this step`;
 }
 
 async function turn() {
@@ -82,7 +83,7 @@ async function turn() {
 
 let drawn = "";
 function draw(answer, fresh) {
-  const state = run.details.verdict || (answer.running ? "running" : answer.work?.state === "waiting" ? "waiting" : "stopped");
+  const state = run.details.verdict || (answer.running || ["running", "stopping"].includes(answer.work?.state) ? "running" : answer.work?.state === "waiting" ? "waiting" : "stopped");
   const work = answer.work && ["waiting", "running", "stopping"].includes(answer.work.state) ? answer.work : null;
   const key = JSON.stringify([state, work?.state, answer.work?.state]);
   if (key !== drawn) update(parts.state, answer.ended && !work ? null : stateLine(state, work, answer));
@@ -127,15 +128,33 @@ function nowLine(answer) {
     h("p", { class: "soft small" }, [now && remaining(now), answer.memory > 0 && `${size(answer.memory)} of memory, ${size(answer.free)} of ${size(answer.total)} free`].filter(Boolean).join(" · ")));
 }
 
+/** What the record of a run says must follow from its answers, which are scored again; until then, that is said. */
+async function verified() {
+  const line = h("p", { class: "soft", role: "status" }, "That is what its record says. Its answers are being scored again…");
+  const box = parts.result.firstChild;
+  box.append(line);
+  try {
+    const { sentence, figures, doubt } = await get("answers", { path });
+    line.remove();
+    if (run.own && !doubt) return;
+    if (doubt) box.className = "verdict failed";
+    show(box.querySelector(".big"), sentence);
+    show(box.querySelector(".big + p"), figures);
+  } catch (error) {
+    show(line, `Its answers could not be scored again: ${error.what ?? error.message}`);
+  }
+}
+
 function result() {
   const { details } = run;
   if (!details.verdict) return show(parts.result);
   const words = { passed: "Proven: it reaches the pass mark.", failed: "Not passed.", "not proven": "Not proven: the test set does not settle it." };
   show(parts.result, h("section", { class: `verdict ${details.verdict.replaceAll(" ", "-")}` },
-    h("p", { class: "big" }, words[details.verdict]),
+    h("p", { class: "big" }, run.own ? words[details.verdict] : `Its record says: ${details.verdict}.`),
     h("p", `The ${details.packaged} rung is packaged. On ${plural(run.examples ?? 0, "test example")} that it never saw, its ${details.metric} is ${score(run.score)}, bounds ${score(run.low)} to ${score(run.high)}${details.pass_mark === null ? "." : `; the pass mark is ${details.pass_mark}.`}`),
     details.remedies.length > 0 && [h("h2", { class: "sub" }, "What would most likely help"), h("ul", details.remedies.map((one) => h("li", one)))],
     h("div", { class: "actions" }, h("a", { class: "button main", href: link("talk", { path }) }, "Talk to it"), h("a", { class: "button", href: link("answers", { path }) }, "See its answers"), h("a", { class: "button", href: link("ship", { path }) }, "Ship it"), h("a", { class: "button quiet", href: link("compare", { a: path }) }, "Compare"))));
+  verified();
 }
 
 function gates() {
@@ -176,10 +195,10 @@ async function begun() {
   for (;;) {
     const { begins } = await load();
     if (!begins) return true;
-    const above = head(path.split("/").at(-1), [["Start", "/"]]);
+    const above = head(path.split("/").at(-1), [["Start", "/"], ...(begins.about.job ? [[begins.about.job, link("job", { path: begins.about.job })]] : [])]);
     if (!["waiting", "running", "stopping"].includes(begins.state)) {
       const why = { stopped: "It was stopped before its first step.", killed: "Its process was ended from outside." };
-      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || why[begins.state], fix: "open the job, and start the climb again." }));
+      show(screen, above, errorBox({ what: "The climb has not begun.", why: begins.said.trim() || why[begins.state], fix: begins.said.includes("What to do: ") ? "" : "open the job, and start the climb again." }));
       return false;
     }
     show(screen, above, h("p", { class: "loading", role: "status" }, "The climb begins…"));
@@ -187,11 +206,14 @@ async function begun() {
   }
 }
 
-filled(screen, async () => {
+/** Follow the run. If its folder goes, as that of a climb does that cannot begin, say what has become of the climb. */
+async function follow() {
   if (!(await begun())) return;
   repeat(async () => {
     const still = await turn();
     if (Object.keys(seen.results).some((rung) => !run.details.tried[rung] && !seen.results[rung].skipped)) run.details = (await get("run", { path })).details;
     return still;
-  }, 1, (error) => show(parts.state, errorBox(error)));
-});
+  }, 1, (error) => error.status === 404 ? filledRun(path.split("/").at(-1), "run", path, follow) : show(parts.state, errorBox(error)));
+}
+
+filledRun(path.split("/").at(-1), "run", path, follow);

@@ -2,7 +2,7 @@
 
 import { get, post, repeat } from "./api.js";
 import { h, link, path, screen, show, update } from "./dom.js";
-import { action, badge, copied, errorBox, filled, head, labelled, option, say, score, stopWork, table, tabs, when } from "./parts.js";
+import { action, badge, copied, errorBox, filledRun, head, labelled, option, say, score, stopWork, table, tabs, when, workBadge } from "./parts.js";
 
 const servers = h("div"), exports = h("div");
 let seen = "";
@@ -18,8 +18,8 @@ async function load() {
     h("section", { "aria-labelledby": "h-serve" }, h("div", { class: "row" }, h("h2", { id: "h-serve" }, "Serve it"), action("Start a server", async () => { await post("serve", { path }); say("The server starts."); await draw(); })),
       h("p", { class: "soft" }, "An address that programs for OpenAI's API can use. Only this machine can reach it."), servers),
     h("section", { "aria-labelledby": "h-export" }, h("h2", { id: "h-export" }, "Export it"),
-      h("p", { class: "soft" }, "Each export answers the test questions, and is kept only if it answers them as the specialist does."),
-      h("div", { class: "panel first" }, h("div", { class: "fields" }, h("div", { class: "wide" }, labelled("For which program", to))), gguf, h("div", { class: "actions" }, action("Export", async () => { await post("export", { path, to: to.value, format: format.value, smallest: smallest.checked }); say("The export is in the queue."); await draw(); }, { class: "main" }))), exports),
+      found.server ? h("p", { class: "note" }, `Its base is on the server ${found.server}. Only a base whose weights are on this machine can be exported; serve it, or export it where the weights are.`) : [h("p", { class: "soft" }, "Each export answers the test questions, and is kept only if it answers them as the specialist does."),
+      h("div", { class: "panel first" }, h("div", { class: "fields" }, h("div", { class: "wide" }, labelled("For which program", to))), gguf, h("div", { class: "actions" }, action("Export", async () => { await post("export", { path, to: to.value, format: format.value, smallest: smallest.checked }); say("The export is in the queue."); await draw(); }, { class: "main" }))), exports]),
     h("section", h("h2", "The folder"), h("p", { class: "soft" }, "The specialist itself, with its evidence. Before you give it to others, read what it contains: examples and test questions are your data."), copied(found.specialist)));
   more();
   repeat(draw, 1.5, (error) => show(servers, errorBox(error)));
@@ -36,14 +36,14 @@ async function draw() {
 }
 
 function server(one) {
-  return h("div", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, badge(one.state), one.address ? h("b", { class: "mono" }, one.address) : one.state === "running" ? "The specialist is being opened…" : one.title, h("span", { class: "soft small" }, "since ", when(one.began))),
+  return h("div", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, workBadge(one), one.address ? h("b", { class: "mono" }, one.address) : one.state === "running" ? "The specialist is being opened…" : one.title, h("span", { class: "soft small" }, "since ", when(one.began))),
     h("div", { class: "actions" }, ["running", "waiting", "stopping"].includes(one.state) && action("Stop", async () => { await stopWork(one.id); await draw(); }, { class: "small", id: `stop-${one.id}` }))),
   one.curl && copied(one.curl), ["failed", "killed"].includes(one.state) && h("pre", { class: "log", tabindex: "0" }, one.said.trim()));
 }
 
 function exported(one) {
   const working = ["running", "waiting", "stopping"].includes(one.state);
-  return h("article", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, badge(one.state), h("b", one.title), h("span", { class: "soft small" }, when(one.began || one.asked))),
+  return h("article", { class: "card" }, h("div", { class: "row" }, h("div", { class: "line" }, workBadge(one), h("b", one.title), h("span", { class: "soft small" }, when(one.began || one.asked))),
     h("div", { class: "actions" }, working && action("Stop", async () => { await stopWork(one.id); await draw(); }, { class: "small", id: `stop-${one.id}` }))),
   one.gone && h("p", { class: "soft" }, "Its folder is not there any more."),
   one.folder && copied(one.folder),
@@ -56,4 +56,4 @@ function exported(one) {
 
 const cell = (label, ...content) => h("td", { class: "n", "data-label": label }, content);
 
-filled(screen, load);
+filledRun("Ship", "ship", path, load);

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, link, screen, show } from "./dom.js";
-import { badge, count, errorBox, filled, head, score, table, when } from "./parts.js";
+import { count, errorBox, filled, head, runBadge, score, table, when, workBadge } from "./parts.js";
 
 let seen = "";
 
@@ -21,7 +21,7 @@ async function draw() {
 }
 
 function nowLine(one) {
-  return h("p", { class: "card line" }, badge(one.state), h("b", one.title), h("span", { class: "soft" }, "since ", when(one.began)),
+  return h("p", { class: "card line" }, workBadge(one), h("b", one.title), h("span", { class: "soft" }, "since ", when(one.began)),
     h("a", { href: one.about.run ? link("run", { path: one.about.run }) : "/queue" }, one.about.run ? "Follow it" : "Show the queue"));
 }
 
@@ -58,7 +58,7 @@ function row(run) {
   const damaged = run.state === "damaged";
   return h("tr",
     h("th", { scope: "row" }, damaged ? run.path : h("a", { href: link("run", { path: run.path }) }, run.name), run.own === false && h("small", "not begun here")),
-    h("td", { "data-label": "State" }, badge(run.state), damaged && h("small", run.why)),
+    h("td", { "data-label": "State" }, runBadge(run), damaged && h("small", run.why)),
     h("td", { "data-label": "Rung" }, run.rung),
     h("td", { class: "n", "data-label": "Score" }, score(run.score), run.examples && h("small", `${count(run.examples)} examples`)),
     h("td", { class: "n", "data-label": "Bounds" }, run.low === null || damaged ? "" : `${score(run.low)} to ${score(run.high)}`),

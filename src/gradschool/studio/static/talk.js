@@ -1,9 +1,9 @@
 // Talk to a specialist next to its base; what was good, bad or corrected becomes data.
 
-import { get, post, reach, StudioError } from "./api.js";
+import { get, GONE, post, reach, StudioError } from "./api.js";
 import { byId, h, link, path, screen, show } from "./dom.js";
 import { visible } from "./visible.js";
-import { action, dialog, duration, errorBox, filled, head, labelled, plural, say, tabs } from "./parts.js";
+import { action, dialog, duration, errorBox, filled, filledRun, head, labelled, plural, say, tabs } from "./parts.js";
 
 const NAMES = { specialist: "Specialist", base: "Base alone" };
 let histories = { specialist: [], base: [] };
@@ -13,7 +13,7 @@ const spoken = h("p", { class: "hidden", role: "status" });
 
 async function load() {
   const about = await get("talk", { path });
-  const input = h("textarea", { rows: "2", id: "question", required: true, onkeydown: (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); event.target.form.requestSubmit(); } } });
+  const input = h("textarea", { rows: "2", dir: "auto", id: "question", required: true, onkeydown: (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); event.target.form.requestSubmit(); } } });
   const both = h("input", { type: "checkbox", id: "both", checked: true });
   show(screen,
     head("Talk", [["Start", "/"], [path.split("/").at(-1), link("run", { path })]], [action("New talk", () => { running?.abort(); histories = { specialist: [], base: [] }; show(turns, hint()); input.focus(); })], about.task && h("p", { class: "soft lines" }, about.task)),
@@ -50,6 +50,9 @@ async function ask(input, both) {
   } catch (error) {
     if (error.name === "AbortError") show(problem, h("p", { class: "soft" }, "Stopped."));
     else show(problem, errorBox(error));
+    // Nobody says more, and the question is not lost.
+    for (const who of speakers) if (!extras[who].hasChildNodes() && boxes[who].querySelector(".soft")) show(boxes[who], h("span", { class: "soft" }, "no answer"));
+    input.value ||= question;
   }
   busy(false);
   input.focus();
@@ -65,7 +68,7 @@ async function* lines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => { throw error.name === "AbortError" ? error : new StudioError(GONE); });
     if (done) return;
     const found = (rest + value).split("\n");
     rest = found.pop();
@@ -120,7 +123,7 @@ function judge(who, messages, line) {
     say("Kept.");
   };
   const correct = () => {
-    const area = h("textarea", { rows: "6" });
+    const area = h("textarea", { rows: "6", dir: "auto" });
     area.value = line.text;
     const box = dialog("What should it have said?", [labelled("The right answer", area, "It becomes an example, and with the answer that was given a pair of a good and a bad answer.")], [["Keep the correction", () => send("corrected", area.value), { class: "main" }], ["Cancel", null]]);
     box.unsaved = () => area.value !== line.text;
@@ -129,4 +132,4 @@ function judge(who, messages, line) {
     h("span", { class: "soft small" }, line.abstained ? "It is not sure, and leaves this to a person." : duration(line.seconds)), note);
 }
 
-filled(screen, load);
+filledRun("Talk", "talk", path, load);
