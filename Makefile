@@ -1,8 +1,9 @@
 # The commands of this project. `make demo` and `make test` are all a newcomer needs.
 PYTHON ?= python3
 BIN := .venv/bin
-# Test files are divided between this many workers, each with one thread. WORKERS=0 runs them in one process.
-WORKERS ?= 2
+# Test files are divided between this many workers, each with one thread: one more than cores, since many tests wait for
+# a process. WORKERS=0 runs them in one process.
+WORKERS ?= 3
 
 .PHONY: demo test install check bench fuzz docs clean
 
