@@ -3,7 +3,8 @@
 import pytest
 
 from gradschool.gates.forgetting import general_texts
-from gradschool.rungs import state, training
+from gradschool.rungs import state
+from gradschool.tune.objectives import rehearsal
 
 
 @pytest.fixture(autouse=True)
@@ -11,4 +12,4 @@ def few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The texts of a whole climb take longer than all else in the training of a tiny base."""
     texts = general_texts()[:6]
     monkeypatch.setattr(state, "general_texts", lambda: texts)
-    monkeypatch.setattr(training, "TEXTS", 16)
+    monkeypatch.setattr(rehearsal, "TEXTS", 16)

@@ -28,7 +28,7 @@ from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.checkpoint import TrainState
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memory
-from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
+from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, texts_read
 from gradschool.tune.passes import passes_of_rows
 from gradschool.tune.plan import TRIAL_FRACTION, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
@@ -219,7 +219,8 @@ def train_job(
     tune, checkpoint = inputs.settings.tune, inputs.run.work(NAME).resolve() / f"{name}.safetensors"
     texts = None
     if plan.rehearsal:
-        texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, plan.seed))
+        count = texts_read(plan_for(train, inputs, plan.learning_rate).steps)  # a trial reads the first ones of them
+        texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, count, plan.seed))
     training = engine.answering_format
     if tune.method == "lora":
         training = inputs.run.save(TRAINING_FORMAT, engine.training_format)
@@ -246,10 +247,10 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
     return plan_memory(needed, passes_of, longest, largest, device.free, loaded)
 
 
-def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
+def write_texts(engine: LocalEngine, count: int, seed: int) -> Work[list[list[int]]]:
     """Generate texts with the base for rehearsal; saved in the run, so that a resumed training rehearses the same."""
-    yield Note(f"tune: the base writes {TEXTS} short texts; rehearsing them reduces forgetting.")
-    return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
+    yield Note(f"tune: the base writes {count} short texts; rehearsing them reduces forgetting.")
+    return engine.write_texts(count, TEXT_TOKENS, seed)
 
 
 def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name: str) -> str:

@@ -10,7 +10,7 @@ from gradschool.audit.budget import WRITTEN
 from gradschool.model.chat import Rendered
 from gradschool.records import Answer
 from gradschool.settings import Audit
-from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS, TEXTS_PER_STEP
+from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS_PER_STEP, texts_read
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import shared_prefix
 
@@ -31,7 +31,7 @@ def of_trial(train: Sequence[Rendered], validation: Sequence[Rendered], plan: Pl
 
 def of_texts(plan: Plan) -> float:
     """The work of writing the texts for rehearsal."""
-    return WRITTEN * TEXTS * TEXT_TOKENS if plan.rehearsal else 0.0
+    return WRITTEN * texts_read(plan.steps) * TEXT_TOKENS if plan.rehearsal else 0.0
 
 
 def of_answers(answers: Sequence[Answer], validation: Sequence[Rendered]) -> float:

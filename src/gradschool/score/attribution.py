@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from gradschool.score.time_limit import demand_time
-from gradschool.score.tokens import TOKEN, frequent_tokens
+from gradschool.score.tokens import frequent_tokens, tokens_of
 
 FREQUENT_WORDS = 150  # function words
 MAX_FEATURES = 20_000  # of each kind
@@ -48,7 +48,7 @@ def _features(texts: Sequence[str]) -> FeatureUnion:
     frequent = frequent_tokens(texts, FREQUENT_WORDS)
 
     def masked(text: str) -> list[str]:
-        tokens = [token if token in frequent else "*" for token in TOKEN.findall(text.lower())]
+        tokens = [token if token in frequent else "*" for token in tokens_of(text.lower())]
         return [" ".join(tokens[at : at + n]) for n in (1, 2, 3) for at in range(len(tokens) - n + 1)]
 
     characters = TfidfVectorizer(

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.score.tokens import TOKEN, frequent_tokens
+from gradschool.score.tokens import frequent_tokens, tokens_of
 
 FREQUENT = 150  # words that are read as they are
 ENDINGS: tuple[int | None, ...] = (0, 2, None)  # characters that are left of any other word, in three readings
@@ -63,7 +63,7 @@ class Reading:
     def of(cls, texts: Sequence[str], ending: int | None) -> "Reading":
         """Read texts and count their runs."""
         frequent = frequent_tokens(texts, FREQUENT)
-        tokens = {token for text in texts for token in TOKEN.findall(text)}
+        tokens = {token for text in texts for token in tokens_of(text)}
         kinds = {_kind(token, frequent, ending) for token in tokens}
         numbers = {kind: number for number, kind in enumerate(("", "^", "$", *sorted(kinds)))}
         empty = cls(frequent, ending, numbers, Counts((), ()))
@@ -72,7 +72,7 @@ class Reading:
     def tokens(self, text: str) -> Numbers:
         """The numbers of a text's tokens between signs for its beginning and its end: (T + 2 EDGES,)."""
         first, last = ([self.numbers.get(sign, 0)] * EDGES for sign in "^$")
-        return np.array([*first, *map(self._number, TOKEN.findall(text)), *last], dtype=np.int64)
+        return np.array([*first, *map(self._number, tokens_of(text)), *last], dtype=np.int64)
 
     def _number(self, token: str) -> int:
         number = self.of_tokens.get(token)

@@ -23,7 +23,7 @@ from gradschool.data.normalize import word_count
 from gradschool.score.forgeries import Forgery, disordered_texts
 from gradschool.score.readings import ENDINGS, Counts, Reading, Values
 from gradschool.score.time_limit import demand_time
-from gradschool.score.tokens import TOKEN
+from gradschool.score.tokens import tokens_of
 
 WORST = (0.05, 0.1, 0.2, 0.4, 1.0)  # fractions of the tokens, those that fit worst, whose means count
 DOUBTFUL = (0.0, 1.0)  # log odds from which a token is counted as one that fits badly
@@ -75,7 +75,7 @@ def learn_order(texts: Sequence[str], groups: Sequence[str], others: Sequence[st
     used = _up_to(texts, FORGED_WORDS)
     whose = groups[: len(used)]
     real = [Forgery(text, (number,)) for number, text in enumerate(used)]
-    judged = [one for one in [*real, *disordered_texts(used)] if TOKEN.search(one.text)]
+    judged = [one for one in [*real, *disordered_texts(used)] if tokens_of(one.text)]
     labels = np.array([one.text == used[one.sources[0]] for one in judged])
     members: dict[str, list[str]] = {}
     for text, group in zip(used, whose, strict=True):
@@ -146,5 +146,5 @@ def _pooled(badness: Values, text: str, frequent: frozenset[str]) -> list[float]
 
 def _most_repeated(text: str, frequent: frozenset[str]) -> float:
     """The fraction of a text's words that are one word which the author uses seldom."""
-    rare = Counter(token for token in TOKEN.findall(text.lower()) if token not in frequent and token[0].isalnum())
+    rare = Counter(token for token in tokens_of(text.lower()) if token not in frequent and token[0].isalnum())
     return max(rare.values(), default=0) / (rare.total() or 1)

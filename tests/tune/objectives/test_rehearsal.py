@@ -13,7 +13,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
 from gradschool.tune.loop import Training
-from gradschool.tune.objectives.rehearsal import TEXTS_PER_STEP, Rehearsal
+from gradschool.tune.objectives.rehearsal import TEXTS_PER_STEP, Rehearsal, texts_read
 
 TEXTS = toy.TEXTS
 
@@ -108,3 +108,9 @@ def test_the_base_writes_the_same_texts_for_the_same_seed(base: Path) -> None:
     assert len({tuple(text) for text in texts}) == 5
     assert not {token for text in texts for token in text[1:]} & set(engine.stop_ids)
     assert engine.write_texts(5, 9, seed=1) == texts != engine.write_texts(5, 9, seed=2)
+    assert engine.write_texts(3, 9, seed=1) == texts[:3]
+
+
+@pytest.mark.parametrize(("steps", "texts"), [(1, 4), (23, 92), (24, 96), (500, 96)])
+def test_no_more_texts_are_written_than_a_training_reads(steps: int, texts: int) -> None:
+    assert texts_read(steps) == texts

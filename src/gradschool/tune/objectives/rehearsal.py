@@ -18,8 +18,13 @@ from gradschool.model.reader import Head, Reader
 from gradschool.tune.objectives.chunked import LossAt, output_loss
 from gradschool.tune.objectives.objective import Compute, Objective, StepLoss
 
-TEXTS, TEXT_TOKENS = 96, 64  # how many texts the base writes, and their length
+TEXTS, TEXT_TOKENS = 96, 64  # how many texts the base writes at most, and their length
 TEXTS_PER_STEP = 4
+
+
+def texts_read(steps: int) -> int:
+    """How many texts a training of so many steps reads; after the last one it begins again."""
+    return min(TEXTS, TEXTS_PER_STEP * steps)
 
 
 class Rehearsal(Objective):
