@@ -82,6 +82,12 @@ class Recipe:
             own_answers=other.own_answers,
         )
 
+    @property
+    def fixed_turns(self) -> Conversation:
+        """The turns of the examples that are shown before every question, without their instructions."""
+        shown = self.examples[: self.shots]
+        return tuple(message for example in shown for message in example.messages if message.role != "system")
+
     def describe(self) -> str:
         """The recipe in a few words, for tables."""
         kind = "task alone" if self.task_only else f"{'rewritten ' * self.written}instructions"

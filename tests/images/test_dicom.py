@@ -8,7 +8,7 @@ import pytest
 
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import decoded
-from gradschool.images.plain import without_details
+from gradschool.images.plain import without_metadata
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -97,8 +97,8 @@ def test_a_file_without_pixels_and_one_in_an_unknown_compression_say_so() -> Non
 
 def test_a_package_has_the_picture_without_the_header() -> None:
     content = dicom(RAMP)
-    assert b"Doe" in content and b"Doe" not in without_details(content)
-    assert (gray(without_details(content)) == gray(content)).all()
+    assert b"Doe" in content and b"Doe" not in without_metadata(content)
+    assert (gray(without_metadata(content)) == gray(content)).all()
 
 
 def test_a_file_that_describes_a_huge_image_is_refused() -> None:

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import decoded
-from gradschool.images.plain import without_details
+from gradschool.images.plain import without_metadata
 
 NAME = b"Erna Berg"
 
@@ -61,24 +61,24 @@ SECRET = {
 def test_nothing_but_the_picture_is_left(what: str) -> None:
     content = SECRET[what]
     assert NAME in content
-    left = without_details(content)
+    left = without_metadata(content)
     assert NAME not in left
     before, after = decoded(content), decoded(left)
     assert before.size == after.size and before.tobytes() == after.tobytes()
     assert (left[:2] == content[:2]) == (b"JPEG" in what.encode() or "PNG" in what)  # photographs stay small
-    assert without_details(left) == left
+    assert without_metadata(left) == left
 
 
 def test_further_frames_are_not_kept() -> None:
     others = [Image.new("RGB", (90, 70), "red")] * 3
     content = saved("PNG", save_all=True, append_images=others)
-    assert len(without_details(content)) < len(content)
-    assert not getattr(Image.open(io.BytesIO(without_details(content))), "is_animated", False)
+    assert len(without_metadata(content)) < len(content)
+    assert not getattr(Image.open(io.BytesIO(without_metadata(content))), "is_animated", False)
 
 
 @pytest.mark.parametrize("content", [saved("PNG"), saved("JPEG"), saved("PNG", picture().convert("P"), transparency=3)])
 def test_a_file_with_nothing_else_is_left_as_it_is(content: bytes) -> None:
-    assert without_details(content) == content
+    assert without_metadata(content) == content
 
 
 def test_a_picture_says_nothing_of_its_file() -> None:
@@ -94,4 +94,4 @@ def test_a_damaged_file_is_refused_or_keeps_its_picture(at: int, byte: int) -> N
         before = decoded(bytes(content))
     except BadImage:
         return
-    assert decoded(without_details(bytes(content))).tobytes() == before.tobytes()
+    assert decoded(without_metadata(bytes(content))).tobytes() == before.tobytes()

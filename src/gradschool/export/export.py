@@ -114,8 +114,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
 
 def before_each_question(recipe: Recipe) -> list[dict[str, str]]:
     """The instructions and the fixed examples of a recipe, as messages of a chat."""
-    examples = [message for example in recipe.examples[: recipe.shots] for message in example.messages]
-    shown = [{"role": one.role, "content": one.content} for one in examples if one.role != "system"]
+    shown = [{"role": one.role, "content": one.content} for one in recipe.fixed_turns]
     return [*([{"role": "system", "content": recipe.instructions}] if recipe.instructions else []), *shown]
 
 

@@ -9,7 +9,7 @@ from gradschool.export.replay import questions_of, replay
 from gradschool.export.session import ExportSession
 from gradschool.files import write_text
 from gradschool.package.forms import FormResult, Shipped, result_line
-from gradschool.records import Conversation, Note, Work
+from gradschool.records import Note, Work
 from gradschool.specialist import Recipe, Specialist
 
 
@@ -24,9 +24,8 @@ def add_modelfile(
     turns = find_turns(session.engine.chat, session.template, asked)
     if turns is None:
         yield Note("The chat template cannot be written as an Ollama template; Ollama must read it from the GGUF file.")
-    shown: Conversation = tuple(m for e in recipe.examples[: recipe.shots] for m in e.messages if m.role != "system")
     modelfile = Modelfile(
-        source, recipe.instructions, shown, ends, shipped.context, recipe.decoding, turns, adapter=adapter
+        source, recipe.instructions, recipe.fixed_turns, ends, shipped.context, recipe.decoding, turns, adapter=adapter
     )
     write_text(folder / "Modelfile", modelfile.text())
     if recipe != session.specialist.recipe:

@@ -54,7 +54,7 @@ def _opened(content: bytes, formats: tuple[str, ...]) -> "Image":
         opened.seek(0)
         opened.load()
         picture = _as_rgb(ImageOps.exif_transpose(opened))
-    picture.info = {}  # what the file says besides the picture, such as a colour profile, is written nowhere
+    picture.info = {}  # metadata, such as a colour profile, which Pillow would write into other files
     return picture
 
 

@@ -1,8 +1,7 @@
-"""An image file with nothing but its picture, for packages that others get.
+"""Strip metadata from image files, for packages that are given to others.
 
-Files of images say more than they show: a camera's place, owner and preview (EXIF), comments, the header of DICOM with
-the patient's name, further frames, and whatever stands after the end. The picture itself stays as it is, pixel for
-pixel: a specialist must answer as before.
+Metadata is EXIF (place, owner, thumbnail), comments, the header of DICOM with the patient's name, further frames, and
+trailing bytes. Pixels are unchanged, so that a specialist answers as before.
 """
 
 import io
@@ -21,7 +20,7 @@ START, END, SCAN, COMMENT, EXIF = 0xD8, 0xD9, 0xDA, 0xFE, 0xE1  # markers of JPE
 ORIENTATION = 0x112
 
 
-def without_details(content: bytes) -> bytes:
+def without_metadata(content: bytes) -> bytes:
     """The file of an image without anything but its picture: unchanged if it has nothing else, a JPEG or a PNG.
 
     Raises BadImage for a file that cannot be decoded.

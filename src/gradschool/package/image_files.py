@@ -12,7 +12,7 @@ from gradschool.errors import DataError
 from gradschool.files import read_file, write_bytes
 from gradschool.images.bounds import BadImage
 from gradschool.images.decode import MAX_BYTES, SUFFIXES
-from gradschool.images.plain import without_details
+from gradschool.images.plain import without_metadata
 from gradschool.records import Conversation, Example, Image, Source
 
 IMAGES = "images"
@@ -51,7 +51,7 @@ def _copied(image: Image, folder: Path) -> Image:
         content = image.content or read_file(Path(image.file))
         if hashlib.sha256(content).hexdigest() != image.sha256:
             raise _changed_since(image, "Its bytes are others than when it was read.")
-        plain = without_details(content)
+        plain = without_metadata(content)
     except FileNotFoundError as error:
         raise _changed_since(image, "It does not exist any more.") from error
     except (BadImage, OSError) as error:
@@ -59,7 +59,7 @@ def _copied(image: Image, folder: Path) -> Image:
     if len(plain) > MAX_BYTES:
         raise DataError(
             f"The image {image.file} cannot be packaged.",
-            f"Without what its file says besides the picture, it has {len(plain) / 1e6:,.0f} MB.",
+            f"Without metadata, its file has {len(plain) / 1e6:,.0f} MB.",
             f"save it smaller, so that it has at most {MAX_BYTES / 1e6:,.0f} MB as PNG, and climb again.",
         )
     sha256 = hashlib.sha256(plain).hexdigest()

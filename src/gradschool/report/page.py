@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -47,7 +48,6 @@ from gradschool.score.abstention import keeps
 from gradschool.version import __version__
 from gradschool.visible import visible
 
-UNVERIFIED = "Not verified: "  # how the verdict begins that does not follow from the answers
 MAX_QUESTIONS = 60  # questions on the page; all are counted
 CLIP = 360  # characters of a text that are shown unfolded
 LONGEST = 50_000  # characters of a text on the page
@@ -111,22 +111,32 @@ def audit_page(name: str, base: str, gates: Sequence[Gate]) -> str:
     return _template("audit").render(name=name, base=base, gates=gates, sentence=audit_sentence(gates))
 
 
-def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
-    """The state of the run in a word, the verdict in plain words, and its figures; `gates` are those of the package."""
+class Headline(NamedTuple):
+    """The state of a run in a word, the verdict in plain words, its figures, and whether it could not be verified."""
+
+    state: str
+    sentence: str
+    figures: str
+    doubted: bool = False
+
+
+def headline(facts: Facts, gates: Sequence[Gate]) -> Headline:
+    """The headline of a run; `gates` are those of the package."""
     chosen = facts.chosen
     if facts.manifest is None:
         done = ", ".join(result.rung for result in facts.tested)
         so_far = f"tested so far: {done}" if done else "no rung has been tested yet"
-        return "unfinished", f"Not finished: {so_far}. There is no verdict on the climb yet.", ""
+        return Headline("unfinished", f"Not finished: {so_far}. There is no verdict on the climb yet.", "")
     if chosen is None:
-        return "unfinished", "A specialist is packaged, but the results of its rungs are missing from this run.", ""
+        missing = "A specialist is packaged, but the results of its rungs are missing from this run."
+        return Headline("unfinished", missing, "")
     assert chosen.report is not None
     rejected = any(not gate.held for gate in (*chosen.gates, *gates))
     state = "failed" if rejected else chosen.report.verdict
     sentence = verdict_sentence(chosen, gates)
     if reason := doubt(facts):
-        return "not proven", f"{UNVERIFIED}{reason}.", f"Its record says: {sentence}"
-    return state, plain_verdict(chosen, gates), sentence
+        return Headline("not proven", f"Not verified: {reason}.", f"Its record says: {sentence}", doubted=True)
+    return Headline(state, plain_verdict(chosen, gates), sentence)
 
 
 def package_gates(facts: Facts) -> tuple[Gate, ...]:

@@ -45,7 +45,7 @@ class WordOrder:
     of_texts: Pipeline
     threshold: float
     disordered_rejected: float  # fraction of the disordered texts that it was fitted to
-    # Real texts are scored beside each answer to their question, and answers again where all are compared.
+    # Cached: the reference text is scored with each answer to its question, and all answers again in the comparison.
     scores: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def score(self, text: str) -> float:

@@ -36,7 +36,7 @@ def answer(request: dict[str, Any], content: bytes) -> Iterator[dict[str, Any]]:
 def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The result of a run: its verdict with what was verified, and each test question with all answers."""
     from gradschool.report.facts import read_facts
-    from gradschool.report.page import UNVERIFIED, headline, package_gates
+    from gradschool.report.page import headline, package_gates
     from gradschool.report.questions import questions_of
     from gradschool.report.verified import as_recorded
     from gradschool.run import Run
@@ -45,12 +45,12 @@ def result(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     run = Run.open(Path(request["run"]))
     facts = read_facts(run)
     questions, note = questions_of(facts, MAX_PICTURED)
-    state, sentence, figures = headline(facts, package_gates(facts))
+    found = headline(facts, package_gates(facts))
     yield {
-        "state": state,
-        "sentence": sentence,
-        "figures": figures,
-        "doubt": sentence.startswith(UNVERIFIED),
+        "state": found.state,
+        "sentence": found.sentence,
+        "figures": found.figures,
+        "doubt": found.doubted,
         "recorded": as_recorded(run),
         "note": note,
         "rungs": list(facts.answers),

@@ -160,7 +160,7 @@ def _kept(studio: Studio, written: Path) -> dict[str, Any]:
 
 
 def _unjudged(message: dict[str, str]) -> dict[str, Any]:
-    """A message before the answer that was judged: nobody has approved an answer there, so that none is trained on."""
+    """A message before the judged answer: weight 0 keeps earlier answers, which nobody approved, out of the loss."""
     return message | {"weight": 0} if message["role"] == "assistant" else message
 
 
