@@ -1,18 +1,23 @@
 """What the rungs below training reach: base, prompt and ground, with and without what their candidates may use.
 
-    python -m bench.lower_rungs [--base-model BASE] [--data DATA_DIR] [--only VARIANT] [NAME ...]
+    python -m bench.lower_rungs [--base-model BASE] [--data DATA_DIR] [--only VARIANT] [--runs FOLDER] [NAME ...]
 
 Climbs each job up to the ground rung several times: with all kinds of candidates, with free answers only, without the
 examples nearest to a question, and, if the job has documents, with passages ranked by their words alone, without the
 base as a judge. With --only, one of these is measured. Nothing is trained, and a pass mark ends no climb. Names are
 those of examples/ and, with DATA_DIR, of the data sets in `bench.real_sets`. Writes the recipe, the test score with its
-bounds and the seconds of each rung to bench/results/lower_rungs-BASE.json, also after each job. Seconds depend on the
-load of the machine.
+bounds and the seconds of each rung to bench/results/lower_rungs-BASE.json, also after each variant.
+
+A variant takes the answers of candidates that the one with all kinds has tried, and asks only the other questions: the
+engine would give the same answers. So only the seconds of the first variant are those of a whole climb; they depend on
+the load of the machine. With --runs, the runs are kept in a folder, and a repeated call continues them.
 """
 
+import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +41,22 @@ from gradschool.workspace import open_job
 RESULTS = Path(__file__).parent / "results"
 LADDER = (BASE, PROMPT, GROUND)
 ALL, FREE, FIXED, BY_WORDS = "all", "free answers only", "no nearest examples", "passages by words alone"
-VARIANTS: dict[str, dict[str, Any]] = {
-    ALL: {},
-    FREE: {"answers.constrain": False},
-    FIXED: {"prompt.nearest": False},
-    BY_WORDS: {"ground.judge": False},
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The settings of a climb, and which files of answers are the same as in the climb with all kinds."""
+
+    settings: dict[str, Any]
+    shared: tuple[str, ...] = ()
+
+
+# Train questions are shared only where the same recipes are tried: what is shown beside them depends on all of these.
+VARIANTS = {
+    ALL: Variant({}),
+    FREE: Variant({"answers.constrain": False}, ("*-validation-*",)),
+    FIXED: Variant({"prompt.nearest": False}, ("base-*", "prompt-own-*", "*-validation-*")),
+    BY_WORDS: Variant({"ground.judge": False}, ("base-*", "prompt-*", "ground-validation-*", "ground-train-*")),
 }
 SPLIT = {"max_validation": 60, "max_test": 150}  # of the data sets: SmolLM2 needs hours for more
 # A mark that no rung reaches, so that no rung ends the climb.
@@ -55,30 +71,51 @@ def job_folder(name: str, data: Path | None, folder: Path) -> Path:
     if data is None:
         raise SystemExit(f"{name} is a data set: name its folder with --data.")
     job = folder / name
-    job.mkdir()
-    real.write(data, job)
-    parts = {name: part for name, part in real.job.items() if name not in ("prompt", "split")}  # all candidates
-    (job / "job.toml").write_text(tomli_w.dumps({**parts, "split": SPLIT}), encoding="utf-8")
+    if not job.is_dir():
+        job.mkdir(parents=True)
+        real.write(data, job)
+        parts = {name: part for name, part in real.job.items() if name not in ("prompt", "split")}  # all candidates
+        (job / "job.toml").write_text(tomli_w.dumps({**parts, "split": SPLIT}), encoding="utf-8")
     return job
 
 
-def measure(name: str, base_model: str, data: Path | None, only: str, screen: Screen) -> dict[str, Any]:
-    """The rungs of one job, for each variant."""
-    found: dict[str, Any] = {}
+def run_of(name: str, base_model: str, data: Path | None, folder: Path, variant: str) -> Run:
+    """The run of a variant in a folder: the one that is there, or a new one."""
+    place = folder / variant
+    if place.is_dir():
+        return Run.open(place)
+    settings = {"base_model": base_model, "goal.pass_mark": NEVER, **VARIANTS[variant].settings}
+    return Run.start(read_job(job_folder(name, data, folder), settings), place)
+
+
+def take_shared(run: Run, variant: str) -> None:
+    """Copy the answers that a variant shares with the climb with all kinds, unless the run has them already."""
+    answers = run.answers("").parent
+    answers.mkdir(exist_ok=True)
+    for pattern in VARIANTS[variant].shared:
+        for known in (run.folder.parent / ALL / answers.name).glob(pattern):
+            if not (answers / known.name).exists():
+                shutil.copy(known, answers)
+
+
+def measure(
+    name: str, base_model: str, data: Path | None, folder: Path, only: str, screen: Screen
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Climb one job once for each variant, and give the variant and its rungs."""
     applies: dict[str, bool] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = job_folder(name, data, Path(temporary))
-        for number, (variant, settings) in enumerate(VARIANTS.items()):
-            job = read_job(folder, {"base_model": base_model, "goal.pass_mark": NEVER, **settings})
-            applies = applies or {FREE: bool(only), BY_WORDS: bool(job.settings.data.documents)}
-            if (only and variant != only) or not applies.get(variant, True):
-                continue
-            print(f"== {name}, {variant}", flush=True)
-            run = Run.start(job, Path(temporary) / f"run-{number}")
-            workspace = screen.follow(open_job(job, run, LADDER))
-            applies[FREE] |= workspace.constraint is not None
-            results, _ = screen.follow(climb_rungs(run, workspace, LADDER))
-            found[variant] = {
+    for variant in VARIANTS:
+        if (only and variant != only) or not applies.get(variant, True):
+            continue
+        print(f"== {name}, {variant}", flush=True)
+        run = run_of(name, base_model, data, folder, variant)
+        applies = applies or {FREE: bool(only), BY_WORDS: bool(run.job.settings.data.documents)}
+        workspace = screen.follow(open_job(run.job, run, LADDER))
+        applies[FREE] |= workspace.constraint is not None
+        take_shared(run, variant)
+        results, _ = screen.follow(climb_rungs(run, workspace, LADDER))
+        yield (
+            variant,
+            {
                 one.rung: {
                     "recipe": one.recipe,
                     "score": one.report.score.mean,
@@ -90,21 +127,24 @@ def measure(name: str, base_model: str, data: Path | None, only: str, screen: Sc
                 }
                 for one in results
                 if one.report
-            }
-    return found
+            },
+        )
 
 
-def main(names: Sequence[str], base_model: str, data: Path | None, only: str) -> None:
+def main(names: Sequence[str], base_model: str, data: Path | None, only: str, runs: Path | None) -> None:
     """Measure the named jobs, and add them to the results of this base."""
     file = RESULTS / f"lower_rungs-{base_model}.json"
     known = read_json(file)["jobs"] if file.is_file() else {}
-    with Screen(Console()) as screen:
+    with ExitStack() as stack:
+        screen = stack.enter_context(Screen(Console()))
+        folder = runs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for name in names:
-            known[name] = known.get(name, {}) | measure(name, base_model, data, only, screen)
-            command = f"python -m bench.lower_rungs --base-model {base_model} --data DATA_DIR {' '.join(known)}"
-            write_json(
-                file, {"command": command, "base": base_model, "jobs": known, "environment": asdict(environment())}
-            )
+            for variant, rungs in measure(name, base_model, data, folder / f"{name}-{base_model}", only, screen):
+                known[name] = known.get(name, {}) | {variant: rungs}
+                command = f"python -m bench.lower_rungs --base-model {base_model} --data DATA_DIR {' '.join(known)}"
+                write_json(
+                    file, {"command": command, "base": base_model, "jobs": known, "environment": asdict(environment())}
+                )
 
 
 if __name__ == "__main__":
@@ -113,4 +153,5 @@ if __name__ == "__main__":
     parser.add_argument("--base-model", metavar="BASE", default="pocket")
     parser.add_argument("--data", metavar="DATA_DIR", type=Path)
     parser.add_argument("--only", choices=VARIANTS, default="")
+    parser.add_argument("--runs", metavar="FOLDER", type=Path)
     main(**vars(parser.parse_intermixed_args()))

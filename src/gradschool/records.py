@@ -219,6 +219,7 @@ class Answer:
 
     `signals` say how sure it is, by name; higher is surer. `abstained` is None for a specialist that answers every
     question. If it is true, `text` says that the question is for a person, and `draft` is the answer that was withheld.
+    `label_log_probs` are those of all labels, in nats, where labels were compared and nothing was corrected.
     """
 
     text: str
@@ -231,6 +232,7 @@ class Answer:
     signals: dict[str, float] = field(default_factory=dict)
     abstained: bool | None = None
     draft: str = ""
+    label_log_probs: tuple[Real, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from gradschool.package.verdicts import what_settles
 from gradschool.records import Conversation, Example, Message, Report, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
+from gradschool.rungs.untrained import ideal_lengths
 from gradschool.score.judge import mean
 from gradschool.score.metric_info import metric_info
 from gradschool.score.style_remedies import style_remedies
@@ -129,7 +130,7 @@ def _limit(workspace: Workspace, instructions: str) -> Iterator[str]:
     limit, engine = workspace.decoding.max_new_tokens, workspace.engine
     examples = [*workspace.data.train, *workspace.data.validation]
     template = engine.count_tokens((Message("user", ""),))
-    lengths = [engine.count_tokens((Message("user", example.ideal),)) - template for example in examples]
+    lengths = [length - template for length in ideal_lengths(examples, engine)]
     longest, context = max(lengths, default=0) + 1, engine.context_length
     asked = max((engine.count_tokens(_prompt(example, instructions)) for example in examples), default=0)
     longer = sum(length > limit for length in lengths)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradschool.model.compared import corrected
 from gradschool.model.local import LocalEngine
 from gradschool.model.signals import CONFIDENCE
 from gradschool.records import Constraint, Decoding, Message
@@ -35,6 +36,15 @@ def test_the_likeliest_label_after_its_bias_is_the_answer(engine: LocalEngine) -
         assert answer.signals == {CONFIDENCE: pytest.approx(shares.max(), abs=1e-4)}
         assert (answer.stop, answer.prompt_tokens) == ("stop", engine.count_tokens(asked))
         assert "".join(engine.stream(asked, Decoding(constraint=COMPARED))) == answer.text
+
+
+def test_an_uncorrected_answer_can_be_corrected_without_reading_again(engine: LocalEngine) -> None:
+    plain = dict(engine.answer(ASKED, Decoding(constraint=replace(COMPARED, bias=(0.0,) * len(LABELS)))))
+    for position, direct in engine.answer(ASKED, Decoding(constraint=COMPARED)):
+        assert len(plain[position].label_log_probs) == len(LABELS)
+        answer = corrected(plain[position], COMPARED)
+        assert answer.signals == {CONFIDENCE: pytest.approx(direct.signals[CONFIDENCE], abs=1e-5)}
+        assert replace(answer, seconds=0, signals={}) == replace(direct, seconds=0, signals={})
 
 
 def test_a_large_bias_rules_a_label_out(engine: LocalEngine) -> None:

@@ -1,5 +1,7 @@
 """Compared labels as a candidate, and the correction of what a base prefers."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +57,33 @@ def test_the_preference_of_the_base_is_corrected(tmp_path: Path) -> None:
     assert tried == dict.fromkeys(corrected, 1.0) and candidate.recipe.describe() in corrected
     unnamed = with_constraint(candidate.recipe, replace(constraint, calibration=""))
     assert recipe_hash(unnamed) == recipe_hash(candidate.recipe)  # as runs of earlier versions have it
+
+
+def test_corrections_are_tried_on_one_reading_of_each_question(tmp_path: Path) -> None:
+    class Counts(Prefers):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read: Counter[str] = Counter()
+
+        def _nats(self, asked: Conversation, label: str) -> float:
+            self.read[asked[-1].content] += label == "even"
+            return super()._nats(asked, label)
+
+    engine, inputs = Counts(), replace(inputs_of(tmp_path), constraint=LABELS, train=TRAIN[10:])
+    tried, _ = finish(try_compared(Specialist(engine, Recipe()), Recipe(), inputs, "base"))
+    assert len(tried) == 2 and [engine.read[one.last_user] for one in VALIDATION] == [1] * len(VALIDATION)
+
+    # Answers that an earlier version saved lack the probabilities of the labels: each recipe is asked then.
+    for file in (tmp_path / "run" / "answers").iterdir():
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        if any([row["answer"].pop("label_log_probs") for row in rows]):
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        else:
+            file.unlink()
+    again, _ = finish(try_compared(Specialist(engine, Recipe()), Recipe(), inputs, "base"))
+    assert [engine.read[one.last_user] for one in VALIDATION] == [3] * len(VALIDATION)
+    answers = [[[row.answer.text for row in scored] for _, scored in found] for found in (tried, again)]
+    assert answers[0] == answers[1]
 
 
 def test_batch_calibration_is_the_mean_probability_of_each_label() -> None:

@@ -14,7 +14,7 @@ import torch
 import tiny
 from gated import GatedEngine, service_over
 from gradschool.constraint import schema_constraint
-from gradschool.model.compared import label_shares
+from gradschool.model.compared import label_log_probs, label_shares
 from gradschool.model.constrained import forbid
 from gradschool.model.local import LocalEngine
 from gradschool.records import Constraint, Decoding, Message
@@ -122,8 +122,9 @@ def test_a_stream_has_the_same_as_a_complete_answer(client: openai.OpenAI) -> No
 
 def test_of_a_compared_label_the_confidence_is_reported(client: openai.OpenAI, engine: LocalEngine) -> None:
     [choice] = asked(client, "Hello?", model="compared", top_logprobs=3).choices
-    [shares] = label_shares(engine, [(Message("user", "Hello?"),)], LABELS)
-    assert shares is not None
+    [read] = label_log_probs(engine, [(Message("user", "Hello?"),)], LABELS.choices)
+    assert read is not None
+    shares = label_shares(read, LABELS)
     [label] = choice.logprobs.content
     order = np.argsort(-shares)
     assert label.token == choice.message.content == LABELS.choices[order[0]]

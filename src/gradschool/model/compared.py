@@ -6,6 +6,7 @@ can be corrected (rungs/comparing.py).
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,34 +28,48 @@ def compared(
     """
     for start in range(0, len(conversations), TOGETHER):
         some, began = conversations[start : start + TOGETHER], time.perf_counter()
-        read = label_shares(engine, some, constraint, adapter)
+        read = label_log_probs(engine, some, constraint.choices, adapter)
         seconds = (time.perf_counter() - began) / len(some)
-        for position, (conversation, shares) in enumerate(zip(some, read, strict=True), start):
-            yield position, label_answer(engine, conversation, constraint, shares, seconds)
-
-
-def label_shares(
-    engine: Engine, conversations: Sequence[Conversation], constraint: Constraint, adapter: str = ""
-) -> list[NDArray[np.float64] | None]:
-    """The probability of each label among all labels, after their bias: (labels,); None as `label_log_probs`."""
-    read = label_log_probs(engine, conversations, constraint.choices, adapter)
-    return [None if its is None else softmax(its - np.array(constraint.bias)) for its in read]
+        for position, (conversation, its) in enumerate(zip(some, read, strict=True), start):
+            yield position, label_answer(engine, conversation, constraint, its, seconds)
 
 
 def label_answer(
     engine: Engine,
     conversation: Conversation,
     constraint: Constraint,
-    shares: NDArray[np.float64] | None,
+    read: NDArray[np.float64] | None,
     seconds: float = 0.0,
 ) -> Answer:
-    """The most probable label as the answer to a conversation, a failure for one without shares."""
+    """The likeliest label as the answer to a conversation, after its bias; a failure for one that was not read.
+
+    `read` is what `label_log_probs` gives.
+    """
     tokens = engine.count_tokens(conversation)
-    if shares is None:
+    if read is None:
         return too_long(tokens, engine.context_length)
+    known = () if any(constraint.bias) else tuple(read.round(DIGITS).tolist())
+    return _chosen(Answer("", "stop", tokens, 1, seconds, label_log_probs=known), constraint, read)
+
+
+def corrected(answer: Answer, constraint: Constraint) -> Answer:
+    """An answer with `label_log_probs` as another bias of the same labels would have made it; a failure stays one."""
+    if answer.failure:
+        return answer
+    return _chosen(replace(answer, label_log_probs=()), constraint, np.array(answer.label_log_probs))
+
+
+def _chosen(answer: Answer, constraint: Constraint, read: NDArray[np.float64]) -> Answer:
+    shares = label_shares(read, constraint)
     best = int(shares.argmax())
     sure = {CONFIDENCE: round(float(shares[best]), DIGITS)}
-    return Answer(constraint.choices[best], "stop", tokens, 1, seconds, signals=sure)
+    return replace(answer, text=constraint.choices[best], signals=answer.signals | sure)
+
+
+def label_shares(read: NDArray[np.float64], constraint: Constraint) -> NDArray[np.float64]:
+    """The probability of each label among all labels, after their bias: (labels,)."""
+    shares: NDArray[np.float64] = softmax(read - np.array(constraint.bias))
+    return shares
 
 
 def label_log_probs(

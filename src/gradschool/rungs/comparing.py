@@ -8,16 +8,26 @@ A base finds some labels likelier than others before it has read a question. Two
   recipe that shows the nearest examples shows none of these questions, nor their near-duplicates, meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.special import softmax
 
 from gradschool.errors import ModelError
-from gradschool.model.compared import label_log_probs
-from gradschool.records import Conversation, Example, Message, Note, Work
-from gradschool.rungs.rung import RungInputs, Tried, answer_gates, try_all, with_constraint
+from gradschool.evaluate import answer_all
+from gradschool.model.compared import corrected, label_log_probs
+from gradschool.records import Answer, Conversation, Example, Message, Note, Work
+from gradschool.rungs.rung import (
+    RungInputs,
+    Tried,
+    answer_gates,
+    on_validation,
+    try_all,
+    validation_answers,
+    with_constraint,
+)
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 NO_CONTENT = [(Message("user", text),) for text in ("N/A", "[MASK]", "-")]
@@ -42,9 +52,29 @@ def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str
         yield Note(f"{rung}: labels are not compared by their probability. {error.what}", "detail")
         return []
     recipes = [with_constraint(recipe, constraint) for constraint in found if constraint.bias]
+    yield from _read_once(best, recipes, inputs, rung)
     tried = yield from try_all(best, recipes, inputs, rung)
     # A base that prefers one label may answer with it alone, which a gate rejects.
     return [one for one in tried if all(gate.held for gate in answer_gates(one[1]))]
+
+
+def _read_once(best: Specialist, recipes: Sequence[Recipe], inputs: RungInputs, rung: str) -> Work[None]:
+    """Save the validation answers of recipes that only differ in a correction: the first one, without any, reads."""
+    plain, *others = recipes
+    rows = yield from on_validation(best.engine, plain, inputs, rung)
+    answers = [row.answer for row in rows]
+    if not all(answer.failure or answer.label_log_probs for answer in answers):
+        return  # an earlier version saved them: the others read for themselves
+    for other in others:
+        constraint = other.decoding.constraint
+        assert constraint
+        found = {row.id: corrected(row.answer, constraint) for row in rows}
+        saved, what = validation_answers(other, inputs, rung), f"{rung}: correcting {other.describe()}"
+        yield from answer_all(partial(_from, found), inputs.validation, what, saved)
+
+
+def _from(found: Mapping[str, Answer], examples: Sequence[Example]) -> Iterator[tuple[int, Answer]]:
+    return enumerate(found[example.id] for example in examples)
 
 
 def _asked(recipe: Recipe, inputs: RungInputs) -> tuple[list[Conversation], tuple[Example, ...]]:

@@ -38,7 +38,7 @@ def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tupl
     if answers.max_new_tokens:
         both = replace(plain, max_new_tokens=answers.max_new_tokens)
         return both, both
-    lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
+    lengths = sorted(ideal_lengths(examples, engine))
     usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
     trained, untrained = (
         replace(
@@ -47,3 +47,10 @@ def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tupl
         for longest in (lengths[-1], min(lengths[-1], usual))
     )
     return trained, untrained
+
+
+def ideal_lengths(examples: Sequence[Example], engine: Engine) -> list[int]:
+    """The tokens of each ideal answer, with those of the chat template around a message."""
+    # Each text is counted once: labels repeat, and the template is rendered for each text.
+    counted = {text: engine.count_tokens((Message("user", text),)) for text in {example.ideal for example in examples}}
+    return [counted[example.ideal] for example in examples]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gradschool.model.compared import label_answer, label_shares
+from gradschool.model.compared import label_answer, label_log_probs, label_shares
 from gradschool.model.engine import Engine, refused
 from gradschool.model.remote import new_notes
 from gradschool.model.tool_turns import Tool
@@ -107,10 +107,10 @@ class WholeAnswers:
         constraint, asked = prompt.decoding.constraint, [prompt.conversation]
         scored: tuple[ScoredToken, ...] = ()
         if constraint and prompt.decoding.compares:
-            [shares] = label_shares(self._engine, asked, constraint, prompt.adapter)
-            answer = label_answer(self._engine, prompt.conversation, constraint, shares)
-            if shares is not None and prompt.top is not None:
-                scored = (_label(constraint, shares, prompt.top),)
+            [read] = label_log_probs(self._engine, asked, constraint.choices, prompt.adapter)
+            answer = label_answer(self._engine, prompt.conversation, constraint, read)
+            if read is not None and prompt.top is not None:
+                scored = (_label(constraint, label_shares(read, constraint), prompt.top),)
         else:
             [(_, answer)] = self._engine.answer(asked, prompt.decoding, prompt.adapter)
             for note in new_notes(self._engine):
