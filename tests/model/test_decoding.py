@@ -90,8 +90,8 @@ def test_tokens_are_sampled_for_some_rows_at_a_time(monkeypatch: pytest.MonkeyPa
 def test_each_prompt_is_continued_as_alone(family: str, prefix: int) -> None:
     changes = CHANGES.get(family, {})
     prompts, plain = prompts_of(8, prefix), tiny.network(family, **changes)
-    free = {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
-    stop_ids = [free[0][5], free[1][2], 319]  # so that rows end at different times
+    first, second = (alone(plain, prompts[name], [319], 14) for name in (0, 1))
+    stop_ids = [first[5], second[2], 319]  # so that rows end at different times
     limits = {name: 14 - name % 3 for name in prompts}
     expected = {name: alone(plain, prompt, stop_ids, limits[name]) for name, prompt in prompts.items()}
     assert len({len(generated) for generated in expected.values()}) > 2

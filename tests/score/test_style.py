@@ -167,6 +167,20 @@ def test_the_same_texts_give_the_same_fit() -> None:
     assert first == second
 
 
+def test_answers_that_are_read_together_score_as_one_by_one() -> None:
+    chance = random.Random(6)
+    others = [hasty(chance) for _ in range(30)]
+    asked = examples(12, 9)
+    answers = [
+        (formal(chance) if n % 2 else hasty(chance)) if n < 10 else ["", "Too short."][n - 10] for n in range(12)
+    ]
+    together, alone = (style_fit.fit(examples(30, 1), others) for _ in range(2))
+    together.read(answers, asked)
+    assert together.author and len(together.author.attributed) == len({*answers[:10], *(one.ideal for one in asked)})
+    for answer, example in zip(answers[:10], asked, strict=False):
+        assert together(answer, example) == alone(answer, example)
+
+
 def test_its_parts_are_in_the_report_with_bounds(style: Style) -> None:
     asked, chance = examples(40, 9), random.Random(3)
     answers = [Answer(formal(chance) if n % 4 else hasty(chance)) for n in range(39)] + [Answer("")]

@@ -10,7 +10,7 @@ from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Cost, Difference, Example, Failure, Interval, Report, Score, Scored, Verdict
 from gradschool.score.certain import bounds_of_part
 from gradschool.score.incumbent import Now, against
-from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
+from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, ReadsTogether, Unscorable
 from gradschool.score.stats import difference, more_examples, verdict, verdict_on_all
 from gradschool.settings import Goal
 
@@ -35,6 +35,9 @@ def score_each(
     examples: Sequence[Example], answers: Sequence[Answer], metric: Metric, extra: Mapping[str, Metric]
 ) -> list[Scored]:
     """The rows of `score` without what needs all answers together."""
+    for one in (metric, *extra.values()):
+        if isinstance(one, ReadsTogether):
+            one.read([answer.text for answer in answers], examples)
     return [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
 
 

@@ -48,6 +48,15 @@ class Comparing(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsTogether(Protocol):
+    """A metric that reads many answers in less time than one by one."""
+
+    def read(self, answers: Sequence[str], examples: Sequence[Example]) -> None:
+        """Read answers that are scored next; each gets the same score as without this."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FitText:
     """A text that a metric is fitted to; runs and packages keep these texts, so that the fit can be repeated."""

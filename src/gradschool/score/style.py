@@ -37,6 +37,7 @@ ECHOED = 4  # fewest words of a sentence that is repeated from the question
 UNUSUAL = 0.05  # fraction of training texts that may be unusually short, or have unusually few or many capitals
 UNLIKE = 0.05  # fraction of the author's real texts that may be as unlike him as an answer that does not count
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
+TOGETHER = 64  # texts that are read at once
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?=[^\s。！？」』”’])")
 REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is normal
 
@@ -60,10 +61,14 @@ class AuthorModel:
     def attributes(self, text: str) -> bool:
         """Whether a text is attributed to the author."""
         if text not in self.attributed:
-            fewest, most = self.capitals
-            usual = fewest <= capitals(text) <= most
-            self.attributed[text] = usual and bool(self.classifier.decision_function([text])[0] > 0)
+            self.read([text])
         return self.attributed[text]
+
+    def read(self, texts: Sequence[str]) -> None:
+        """Attribute texts together: a classifier is slow to begin."""
+        fewest, most = self.capitals
+        for text, score in zip(texts, self.classifier.decision_function(texts), strict=True):
+            self.attributed[text] = bool(fewest <= capitals(text) <= most and score > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,20 @@ class Style:
             "repeats itself": again,
         }
         return MetricResult(float(counts), {**{name: float(met) for name, met in checks.items()}, **about})
+
+    def read(self, answers: Sequence[str], examples: Sequence[Example]) -> None:
+        """See `ReadsTogether`. Attributed are whole answers: those with copied sentences are attributed one by one."""
+        if not self.author:
+            return
+        scored = [text for text in answers if word_count(text) >= MIN_WORDS]
+        texts = list(dict.fromkeys([*scored, *(example.ideal for example in examples)]))
+        for known, read in (
+            (self.author.attributed, self.author.read),
+            (self.author.order.scores, self.author.order.read),
+        ):
+            new = [text for text in texts if text not in known]
+            for start in range(0, len(new), TOGETHER):
+                read(new[start : start + TOGETHER])
 
     def _without_copies(self, answer: str, example: Example) -> tuple[str, float]:
         """The answer without sentences from the training texts or the question, and their fraction of its words."""

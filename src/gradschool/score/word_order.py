@@ -51,13 +51,17 @@ class WordOrder:
     def score(self, text: str) -> float:
         """The higher, the more the words are in an order that somebody wrote."""
         if text not in self.scores:
-            self.scores[text] = self._score(text)
+            self.read([text])
         return self.scores[text]
 
-    def _score(self, text: str) -> float:
-        rows = _rows(self.readings, text)
-        badness = np.mean([one.decision_function(rows) for one in self.of_tokens], axis=0) if len(rows) else rows[:, 0]
-        return float(self.of_texts.decision_function([_pooled(badness, text, self.readings[0].frequent)])[0])
+    def read(self, texts: Sequence[str]) -> None:
+        """Score texts together: a classifier is slow to begin."""
+        rows = [_rows(self.readings, text) for text in texts]
+        every, frequent = np.concatenate(rows), self.readings[0].frequent
+        badness = np.mean([one.decision_function(every) for one in self.of_tokens], 0) if len(every) else every[:, 0]
+        parts = np.split(badness, np.cumsum([len(one) for one in rows])[:-1])
+        pooled = [_pooled(values, text, frequent) for values, text in zip(parts, texts, strict=True)]
+        self.scores.update(zip(texts, self.of_texts.decision_function(pooled).tolist(), strict=True))
 
     def accepts(self, text: str) -> bool:
         """Whether the words of a text are in an order that somebody wrote."""
