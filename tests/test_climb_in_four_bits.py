@@ -15,8 +15,9 @@ from gradschool.model.four_bits import in_four_bits
 from gradschool.package.bundle import open_specialist
 from gradschool.tune.world import World
 from gradschool.workspace import check_job
+from quantized import needs_bitsandbytes
 
-pytest.importorskip("bitsandbytes")
+pytestmark = needs_bitsandbytes
 
 
 @pytest.mark.slow

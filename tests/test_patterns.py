@@ -102,7 +102,7 @@ def patterns() -> dict[str, tuple[Pattern, frozenset[str]]]:
 
 
 def user_of(owner: ast.expr, module: ModuleType) -> int | str:
-    """What a method is called on: a pattern by its identity, a variable or function by its place, or a field by name."""
+    """What a method is called on: a pattern by identity, a variable or function by its place, or a field by name."""
     if isinstance(owner, ast.Call):
         owner = owner.func
     if isinstance(owner, ast.Name):

@@ -7,9 +7,10 @@ import pytest
 from finish import finish
 from gradschool.export.export import ExportOptions, export
 from gradschool.package.forms import ExportRejected
+from quantized import needs_bitsandbytes
 from shipped import QUESTIONS, ship
 
-pytest.importorskip("bitsandbytes")
+pytestmark = needs_bitsandbytes
 
 
 @pytest.fixture(scope="module")

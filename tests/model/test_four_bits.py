@@ -18,8 +18,9 @@ from gradschool.model.machine import training_dtype
 from gradschool.model.opening import open_engine
 from gradschool.records import Decoding, Message
 from gradschool.settings import Settings
+from quantized import needs_bitsandbytes
 
-pytest.importorskip("bitsandbytes")
+pytestmark = needs_bitsandbytes
 
 FAMILIES = ["llama", "qwen2", "phi3", "gemma3"]
 WIDE = {"hidden_size": 64, "intermediate_size": 192, "head_dim": 16}

@@ -16,8 +16,9 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, fuse, lora_layers, trained_parameters
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers, summed_loss
+from quantized import needs_bitsandbytes
 
-pytest.importorskip("bitsandbytes")
+pytestmark = needs_bitsandbytes
 
 FAMILIES = ["llama", "qwen2", "phi3"]
 

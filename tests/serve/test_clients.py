@@ -95,7 +95,7 @@ def test_openais_structured_output_helper_gets_what_it_asks_for(client: openai.O
         parsed = [reply.result().choices[0].message.parsed for reply in replies]
     assert isinstance(parsed[0], Booking) and parsed == [parsed[0]] * 4
     chunks = client.chat.completions.create(
-        model=kind, messages=asked, response_format={"type": "json_object"}, max_tokens=400, stream=True
+        model=kind, messages=asked, response_format={"type": "json_object"}, max_tokens=60, stream=True
     )
     [*_, last] = (events := [chunk.choices[0] for chunk in chunks])
     if last.finish_reason == "stop":
