@@ -124,6 +124,14 @@ def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: 
     assert len({recipe.examples for recipe in made[1:-1]}) == FIXED_SETS
 
 
+def test_more_examples_than_there_are_is_said_and_the_instructions_alone_are_tried(tmp_path: Path) -> None:
+    inputs = inputs_of(tmp_path, prompt={"shots": [1000, 50]})
+    candidate, events = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), inputs))
+    assert (candidate.recipe.shots, candidate.recipe.instructions) == (0, "Say odd or even.")
+    [said] = [note.text for note in events if isinstance(note, Note) and note.level == "warning"]
+    assert said.startswith("prompt: prompts with 50 or 1000 examples are not tried: of the train examples 20 are short")
+
+
 def test_examples_in_the_words_of_the_base_are_right_and_shown_as_it_wrote_them(tmp_path: Path) -> None:
     """A base that is right about small numbers, in a spelling of its own that the metric takes for the same."""
 
