@@ -199,6 +199,25 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
     ]
 
 
+def test_an_embedder_in_the_folder_of_the_job_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "small").mkdir()
+    named = []
+
+    def stopped(_documents: Path, _folder: Path, search: Ground) -> None:
+        named.append(search.embedder)
+        raise DataError("Enough.")
+
+    monkeypatch.setattr("gradschool.rungs.ground.build_index", stopped)
+    for number, name in enumerate(("small", "owner/name")):
+        (tmp_path / str(number)).mkdir()
+        inputs = inputs_of(tmp_path / str(number), data={"documents": "docs"}, ground={"embedder": name})
+        monkeypatch.setattr(Job, "path", lambda _, name: tmp_path / name)
+        with pytest.raises(DataError, match="Enough"):
+            finish(ground(Specialist(FakeEngine(), Recipe()), inputs))
+    assert named == [str(tmp_path / "small"), "owner/name"]
+
+
 def test_the_task_is_also_tried_without_the_guidelines(tmp_path: Path) -> None:
     """For a base that cannot follow long guidelines; if it scores as well with them, they stay."""
     (tmp_path / "rules.md").write_text("Be polite.")
