@@ -31,6 +31,9 @@ def test_labels_are_inferred_and_shown(tmp_path: Path) -> None:
 
 def test_answers_stay_free_if_the_job_says_so_or_the_base_cannot(tmp_path: Path) -> None:
     assert finish(constraint_for(job(tmp_path, constrain=False), FakeEngine(constrains=True), TRAIN)) == (None, [])
+    unused = job(tmp_path, constrain=False, json_schema="schema.json")
+    constraint, [note] = finish(constraint_for(unused, FakeEngine(constrains=True), TRAIN))
+    assert constraint is None and note.text.startswith("answers.json_schema is not used")
     constraint, [note] = finish(constraint_for(job(tmp_path), FakeEngine(), TRAIN))
     assert constraint is None
     assert note.text.startswith('Answers stay free, although all are 2 labels: "even", "odd". The fake engine cannot')

@@ -24,6 +24,8 @@ def constraint_for(job: Job, engine: Engine, train: Sequence[Example]) -> Work[C
     """
     answers = job.settings.answers
     if not answers.constrain:
+        if answers.json_schema:
+            yield Note("answers.json_schema is not used, because answers.constrain is false.", "warning")
         return None
     if answers.json_schema:
         constraint = yield from _own(job, answers.json_schema, engine, train)
