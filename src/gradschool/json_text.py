@@ -8,7 +8,14 @@ from typing import Any
 
 MAX_DEPTH = 200  # of values in values: functions that call themselves for each come to their end
 TOO_DEEP = "it is nested too deeply"
+FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
+
+
+def unfenced(text: str) -> str:
+    """The text within the Markdown fence (```) around all of it, or the text itself; without white space around."""
+    fenced = FENCE.fullmatch(text.strip())
+    return (fenced[1] if fenced else text).strip()
 
 
 def parse_json(

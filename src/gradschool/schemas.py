@@ -72,6 +72,16 @@ class Schema:
         return keyword
 
 
+def demand_keywords(schema: Mapping[str, Any]) -> None:
+    """Raise ValueError for an object without any keyword of JSON Schema: it would allow every value."""
+    if not schema or schema.keys() & {*validators.Draft202012Validator.VALIDATORS, "definitions"}:
+        return
+    keys = ", ".join(map(repr, [*schema][:3]))
+    if isinstance(schema.get("schema"), Mapping):
+        raise ValueError("it is no JSON schema, but has one under 'schema': the file needs that alone.")
+    raise ValueError(f"it has no keyword of JSON Schema, such as 'type' or 'properties', but {keys}.")
+
+
 def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
     """All objects in a schema."""
     waiting = [schema]

@@ -308,7 +308,9 @@ class Answers(Section):
         "kind: only such answers can be written; the better one on validation is used",
     )
     json_schema: FileName | None = Field(
-        None, description="file with the JSON schema of the answers; default: inferred from the train examples"
+        None,
+        description='file with the JSON schema of the answers, or with the labels as {"enum": ["…", "…"]}; '
+        "default: inferred from the train examples",
     )
     batch_size: int | None = Field(
         None, ge=1, le=100_000, description="maximum batch size of the local engine; default: chosen for the machine"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.audit.safety import further_requests
@@ -23,7 +24,7 @@ from gradschool.files import hash_of, write_lines
 from gradschool.incumbent import Compared, compared, find_incumbent, incumbent_files, incumbent_hash, without_answer
 from gradschool.job import Job, demand_named, demand_prepared
 from gradschool.model.engine import Engine
-from gradschool.model.opening import format_of, is_moved, open_engine, remember_base
+from gradschool.model.opening import format_of, is_hub_id, is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Constraint, Decoding, Example, Note, Source, Split, Use, Work
@@ -322,7 +323,8 @@ def check_job(job: Job) -> None:
             demand_named(key, name, job.path(name))
     if name := job.settings.audit.harmful_requests:
         further_requests(job.path(name))
-    if (name := job.settings.ground.embedder) and job.path(name).exists():  # or it is a Hub id
+    name = job.settings.ground.embedder
+    if name and not Path(name).is_dir() and (job.path(name).exists() or not is_hub_id(name)):
         demand_named("ground.embedder", name, job.path(name))
 
 

@@ -7,12 +7,39 @@ import jsonschema
 import pytest
 
 from gradschool.constraint import DENSE, SPACED, Constraint
-from gradschool.data.answer_form import conditional, inferred, schema_of, spaces_of
+from gradschool.data.answer_form import conditional, inferred, schema_of, spaces_of, why_free
 from score_samples import examples
 
 
 def test_labels_become_choices() -> None:
     assert inferred(examples(*["no", "yes", "none of these"] * 4)) == Constraint(("no", "none of these", "yes"))
+
+
+def test_sentences_are_labels_if_they_are_few_and_hardly_any_other_is_expected() -> None:
+    sentences = [f"The customer asks where parcel number {n} has been since the day of its delivery." for n in range(3)]
+    assert inferred(examples(*sentences * 4)) == Constraint(tuple(sentences))
+    assert inferred(examples(*sentences * 4, "Something that was written once, and in other words.")) is None
+    assert inferred(examples(*[one * 30 for one in sentences] * 4)) is None  # each question would read them all
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (["yes", "no"] * 10 + ["It is hard to say without more of the letter."], "20 of 21 train answers are labels"),
+        ([f"label {n}" for n in range(10)] * 2, "20 train examples have 10 different answers, and these are taken for"),
+        ([f"text {n}" for n in range(20)], ""),
+        (["yes", "no"] * 3, ""),
+    ],
+)
+def test_what_keeps_a_form_from_being_inferred(answers: list[str], why: str) -> None:
+    assert inferred(examples(*answers)) is None
+    found = why_free(examples(*answers))
+    assert found.startswith(why) if why else found == ""
+
+
+def test_a_fence_around_json_is_no_part_of_it() -> None:
+    plain = [json.dumps({"n": n, "s": f"text {n}"}) for n in range(12)]
+    assert inferred(examples(*(f"```json\n{text}\n```" for text in plain))) == inferred(examples(*plain))
 
 
 @pytest.mark.parametrize("answers", [["yes"] * 12, ["a b", "c"] * 4, [f"text {n}" for n in range(20)], ["{}"] * 12])

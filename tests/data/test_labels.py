@@ -16,6 +16,14 @@ def test_one_label_in_two_forms_is_a_single_class(make):
     assert issue.kind == "one class only"
 
 
+def test_labels_that_differ_in_case_or_a_full_stop_are_named(make):
+    answers = ["Yes", "yes", "Yes.", "No", "?", "!"]
+    [issue] = class_issues([make(n, f"question {n}", answers[n % 6]) for n in range(18)])
+    assert issue.kind == "alike classes"
+    assert issue.text.endswith("count as different ones: 'Yes' and 'Yes.' and 'yes'")
+    assert not class_issues([make(n, f"question {n}", answers[3 + n % 3]) for n in range(18)])
+
+
 def test_texts_are_no_labels(make):
     assert classes([make(n, "question", "a long answer of seven words here") for n in range(9)]) is None
     assert classes([]) is None

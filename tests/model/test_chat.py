@@ -112,6 +112,19 @@ def test_the_end_of_text_is_the_stop_token_of_templates_without_one() -> None:
         Chat(tiny.tokenizer(bare, eos=None))
 
 
+def test_a_whole_answer_ends_as_it_is_trained_to() -> None:
+    """Llama 2's template has a space before the stop token."""
+    spaced = tiny.CHATML.replace("<|im_end|>", " <|im_end|>")
+    chat = Chat(tiny.tokenizer(spaced))
+    question = (Message("user", "Hello"),)
+    prompt, [whole] = chat.begun_ids(question, ["card"], ended=True)
+    trained = chat.render((*question, Message("assistant", "card")))
+    ids = list(trained.token_ids)
+    assert ids[: len(prompt)] == prompt
+    assert [token for token, counts in zip(ids, trained.loss_mask, strict=True) if counts] == whole
+    assert chat.decode(whole) == "card "
+
+
 def test_a_prompt_that_is_not_a_prefix_is_rejected() -> None:
     thinking = CHATML.replace("assistant\n{% endif", "assistant\n<think>{% endif")
     with pytest.raises(ModelError, match="renders a question differently") as caught:

@@ -93,6 +93,15 @@ def test_batch_calibration_is_the_mean_probability_of_each_label() -> None:
     assert found == pytest.approx(np.log([even, 1 - even]), abs=1e-4)
 
 
+def test_the_preference_for_a_label_is_finite_however_improbable_it_is() -> None:
+    class Long(FakeEngine):
+        def continuations(self, conversations: Sequence[Conversation], *_: object, **__: object):  # type: ignore[no-untyped-def,override]
+            return [[Continuation((nats,), (True,)) for nats in (10.0, 2_000.0, 1_500.0)] for _ in conversations]
+
+    questions = [example.question for example in VALIDATION]
+    assert preferred(Specialist(Long(), Recipe()), ("a", "b", "c"), questions) == (0.0, -1_990.0, -1_490.0)
+
+
 def test_json_and_bases_without_probabilities_compare_nothing(tmp_path: Path) -> None:
     class Silent(FakeEngine):
         def continuations(self, *arguments: object, **options: object) -> None:  # type: ignore[override]

@@ -124,6 +124,14 @@ def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: 
     assert len({recipe.examples for recipe in made[1:-1]}) == FIXED_SETS
 
 
+def test_more_examples_than_there_are_is_said_and_the_instructions_alone_are_tried(tmp_path: Path) -> None:
+    inputs = inputs_of(tmp_path, prompt={"shots": [1000, 50]})
+    candidate, events = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), inputs))
+    assert (candidate.recipe.shots, candidate.recipe.instructions) == (0, "Say odd or even.")
+    [said] = [note.text for note in events if isinstance(note, Note) and note.level == "warning"]
+    assert said.startswith("prompt: prompts with 50 or 1000 examples are not tried: of the train examples 20 are short")
+
+
 def test_examples_in_the_words_of_the_base_are_right_and_shown_as_it_wrote_them(tmp_path: Path) -> None:
     """A base that is right about small numbers, in a spelling of its own that the metric takes for the same."""
 
@@ -189,6 +197,25 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
         f"instructions + {more}"
         for more in ("1 passage", "2 passages", "1 fixed examples + 1 passage", "1 fixed examples + 2 passages")
     ]
+
+
+def test_an_embedder_in_the_folder_of_the_job_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "small").mkdir()
+    named = []
+
+    def stopped(_documents: Path, _folder: Path, search: Ground) -> None:
+        named.append(search.embedder)
+        raise DataError("Enough.")
+
+    monkeypatch.setattr("gradschool.rungs.ground.build_index", stopped)
+    for number, name in enumerate(("small", "owner/name")):
+        (tmp_path / str(number)).mkdir()
+        inputs = inputs_of(tmp_path / str(number), data={"documents": "docs"}, ground={"embedder": name})
+        monkeypatch.setattr(Job, "path", lambda _, name: tmp_path / name)
+        with pytest.raises(DataError, match="Enough"):
+            finish(ground(Specialist(FakeEngine(), Recipe()), inputs))
+    assert named == [str(tmp_path / "small"), "owner/name"]
 
 
 def test_the_task_is_also_tried_without_the_guidelines(tmp_path: Path) -> None:

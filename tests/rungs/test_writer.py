@@ -47,7 +47,11 @@ def test_a_server_writes_after_it_was_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "why"),
-    [({"writer": "pocket"}, "not the address of a server"), ({"writer": "http://localhost:1/v1"}, "which model")],
+    [
+        ({"writer": "pocket"}, "not the address of a server"),
+        ({"writer": "http://localhost:1/v1"}, "which model"),
+        ({"writer_model": "x"}, "no server"),
+    ],
 )
 def test_a_writer_that_cannot_be_asked_is_an_error_before_the_climb(
     tmp_path: Path, prompt: dict[str, str], why: str

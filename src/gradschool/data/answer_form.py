@@ -3,12 +3,13 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradschool.constraint import DENSE, SPACED, Constraint, schema_constraint
-from gradschool.data.labels import MAX_CHARACTERS, REPEATS, classes
-from gradschool.json_text import parse_any_json
+from gradschool.data.labels import MAX_CHARACTERS, MAX_WORDS, REPEATS, classes
+from gradschool.data.normalize import as_typed
+from gradschool.json_text import parse_any_json, unfenced
 from gradschool.records import Example
 
 MIN_EXAMPLES = 10  # from fewer, nothing is inferred
@@ -17,7 +18,10 @@ MAX_KINDS = 50  # of objects, with a schema each
 # An enum excludes values that were not seen. Their probability is about the fraction of answers with a value that was
 # seen once (Good 1953, "The Population Frequencies of Species and the Estimation of Population Parameters").
 MAX_UNSEEN = 0.01
+MAX_SENTENCES = 5_000  # characters of all labels, if they are longer than labels usually are: each is read per question
+NEARLY = 0.9  # of the answers have one form, so that the others deserve a look
 SAME_SPACES = 0.9  # of the answers, so that all are written with these spaces
+OF_LABELS = {"type", "enum", "title", "description", "$schema", "$id"}  # the keys of a schema of strings
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"?')
 SEPARATOR = re.compile(r"[,:\s]+")
 SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
@@ -27,7 +31,7 @@ def inferred(train: Sequence[Example]) -> Constraint | None:
     """The constraint that all answers of these examples obey; None if they are neither labels nor JSON of one kind."""
     if len(train) < MIN_EXAMPLES:
         return None
-    answers = [example.ideal.strip() for example in train]
+    answers = [unfenced(example.ideal) for example in train]
     values = [_parsed(answer) for answer in answers]
     # An empty one says that nothing was found; others must show what is.
     if all(isinstance(value, dict | list) for value in values) and any(values):
@@ -35,14 +39,71 @@ def inferred(train: Sequence[Example]) -> Constraint | None:
             return schema_constraint(conditional(values) or schema_of(values), spaces_of(answers, values))
         except ValueError:  # nested too deeply
             return None
-    labels = classes(train)
+    labels = classes(train) or _sentences(train)
     return Constraint(tuple(sorted(labels))) if labels and len(labels) > 1 else None
 
 
+def _sentences(train: Sequence[Example]) -> Sequence[str]:
+    """The answers, if they are longer than labels but few, and others are improbable; else empty."""
+    counts = Counter(example.ideal.strip() for example in train)
+    once = sum(count == 1 for count in counts.values())
+    few = len(train) >= REPEATS * len(counts) and once <= MAX_UNSEEN * len(train)
+    return [*counts] if few and sum(map(len, counts)) <= MAX_SENTENCES else ()
+
+
+def why_free(train: Sequence[Example]) -> str:
+    """What keeps a form from being inferred that nearly all answers have; empty if none is near."""
+    if len(train) < MIN_EXAMPLES:
+        return ""
+    found = {"are JSON": [isinstance(_parsed(unfenced(example.ideal)), dict | list) for example in train]}
+    counts = Counter(example.ideal.strip() for example in train)
+    found["are labels"] = [counts[example.ideal.strip()] >= REPEATS and _short(example.ideal) for example in train]
+    for form, its in found.items():
+        if NEARLY * len(train) <= sum(its) < len(train):
+            source = train[its.index(False)].source
+            return f"{sum(its)} of {len(train)} train answers {form}, but not all: see {source.file}:{source.line}."
+    if 2 * len(counts) <= len(train) < REPEATS * len(counts) and all(map(_short, counts)):
+        return (
+            f"{len(train)} train examples have {len(counts)} different answers, and these are taken for labels "
+            f"from {REPEATS * len(counts)} examples on."
+        )
+    return ""
+
+
+def _short(answer: str) -> bool:
+    return len(answer.split()) <= MAX_WORDS and len(answer) <= MAX_CHARACTERS
+
+
 def given(schema: Any, train: Sequence[Example]) -> Constraint:
-    """The constraint of a schema that the job names, with the spaces of the train answers; ValueError if it is deep."""
-    answers = [example.ideal.strip() for example in train]
+    """The constraint of a schema that the job names, with the spaces of the train answers; ValueError if it is deep.
+
+    A schema of some strings names labels, unless the train answers are written as JSON strings, in quotes.
+    """
+    answers = [unfenced(example.ideal) for example in train]
+    labels = labels_of(schema)
+    if labels and not all(isinstance(_parsed(answer), str) for answer in answers):
+        return Constraint(labels)
     return schema_constraint(schema, spaces_of(answers, [_parsed(answer) for answer in answers]))
+
+
+def labels_of(schema: Any) -> tuple[str, ...]:
+    """The strings that a schema allows, if it allows nothing else; else empty."""
+    if not isinstance(schema, dict) or schema.get("type", "string") != "string" or not schema.keys() <= OF_LABELS:
+        return ()
+    labels = schema.get("enum")
+    if not isinstance(labels, list) or not all(isinstance(one, str) and one.strip() for one in labels):
+        return ()
+    return tuple(dict.fromkeys(one.strip() for one in labels)) if len(labels) > 1 else ()
+
+
+def not_allowed(constraint: Constraint, train: Sequence[Example], holds: Callable[[Any], bool]) -> list[Example]:
+    """The examples whose answers the constraint does not allow; `holds`: whether its schema allows a value."""
+    if constraint.choices:
+        labels = {*map(as_typed, constraint.choices)}
+        return [example for example in train if as_typed(example.ideal.strip()) not in labels]
+    missing = object()
+    values = [_parsed(unfenced(example.ideal), missing) for example in train]
+    return [example for example, value in zip(train, values, strict=True) if value is missing or not holds(value)]
 
 
 def spaces_of(answers: Sequence[str], values: Sequence[Any]) -> tuple[str, str] | None:
@@ -179,8 +240,8 @@ def _any_of(keys: Sequence[str]) -> str:
     return f"^({'|'.join(escaped)})$"
 
 
-def _parsed(answer: str) -> Any:
+def _parsed(answer: str, otherwise: Any = None) -> Any:
     try:
         return parse_any_json(answer)
     except ValueError:
-        return None
+        return otherwise

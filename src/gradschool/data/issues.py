@@ -31,6 +31,7 @@ Kind = Literal[
     "repeated answers",
     "answers in train",  # of the test
     "uneven classes",
+    "alike classes",
     "one class only",
     "marked as bad",  # by a flag, a weight or a rating
     "unknown rating",

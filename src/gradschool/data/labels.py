@@ -1,7 +1,7 @@
 """Detect answers that are class labels, and report imbalanced or single classes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradschool.data.issues import Issue
 from gradschool.data.normalize import as_typed
@@ -9,6 +9,7 @@ from gradschool.records import Example, Source
 
 MAX_WORDS, MAX_CHARACTERS = 6, 60  # longer answers are not labels
 REPEATS = 3  # examples per class on average
+ENDS = " .,;:!?。！？"  # of a label, which may be left out
 DOMINANT = 0.8  # fraction of one class from which a high score means little
 
 
@@ -53,4 +54,17 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
         shown = ", ".join(map(repr, rare[:5])) + (", …" if len(rare) > 5 else "")
         text = f"{len(rare)} of {len(counts)} classes have under {REPEATS} examples, too few to train and test: {shown}"
         issues.append(Issue("uneven classes", source, "kept", text))
-    return issues
+    return [*issues, *_alike(counts, source)]
+
+
+def _alike(counts: Mapping[str, int], source: Source) -> list[Issue]:
+    """Report labels that differ in case, spacing or final punctuation alone: nobody can tell which one is right."""
+    forms: dict[str, list[str]] = {}
+    for label in counts:
+        forms.setdefault(" ".join(label.casefold().split()).rstrip(ENDS) or label, []).append(label)
+    same = [labels for labels in forms.values() if len(labels) > 1]
+    if not same:
+        return []
+    shown = "; ".join(" and ".join(map(repr, labels)) for labels in same[:5]) + ("; …" if len(same) > 5 else "")
+    text = f"labels differ in case, spaces or final punctuation alone, and count as different ones: {shown}"
+    return [Issue("alike classes", source, "kept", text)]

@@ -126,11 +126,11 @@ class Chat:
     ) -> tuple[list[int], list[list[int]]]:
         """The tokens of a conversation up to the start of the answer, and those of each text as its beginning.
 
-        Texts that are `ended` are whole answers, with a stop token.
+        Texts that are `ended` are whole answers, with a stop token and what the template writes before it.
         """
         prompt, end = self.prompt_text(conversation), (self._stop_id,) if ended else ()
-        start = self._encode(prompt)
-        begun = [[*self._continue(prompt, start, self._mark(text)), *end] for text in texts]
+        start, before = self._encode(prompt), self._before_stop if ended else ""
+        begun = [[*self._continue(prompt, start, self._mark(text) + before), *end] for text in texts]
         return self._seen(start, conversation), begun
 
     def render(self, conversation: Conversation) -> Rendered:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import log_softmax, logsumexp
 
 from gradschool.errors import ModelError
 from gradschool.evaluate import answer_all
@@ -92,5 +92,6 @@ def preferred(specialist: Specialist, labels: Sequence[str], questions: Sequence
     """The logarithm of each label's mean probability among the labels; empty if no question could be read."""
     asked = [specialist.conversation(question)[0] for question in questions]
     read = label_log_probs(specialist.engine, asked, labels, specialist.recipe.adapter)
-    shares = [softmax(one) for one in read if one is not None]
-    return tuple(np.log(np.mean(shares, axis=0)).round(DIGITS).tolist()) if shares else ()
+    # Never as probabilities: that of a label of many tokens may be too small for a number, and its logarithm infinite.
+    shares = [log_softmax(one) for one in read if one is not None]
+    return tuple((logsumexp(shares, axis=0) - np.log(len(shares))).round(DIGITS).tolist()) if shares else ()

@@ -32,7 +32,10 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     folder = inputs.run.index.resolve()  # recipes are saved, and a resumed climb may start in another folder
     named = settings.data.documents or ""
     content = hash_of(job.path(named))
-    index = yield from build_index(job.path(named), folder, settings.ground)
+    search = settings.ground
+    if search.embedder and job.path(search.embedder).is_dir():  # else in the working directory, or a Hub id
+        search = search.model_copy(update={"embedder": str(job.path(search.embedder))})
+    index = yield from build_index(job.path(named), folder, search)
     inputs.run.save(DOCUMENTS, {named: content})  # a resumed climb uses the same ones
     yield Note(f"ground: indexed {index.size} passages.")
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])

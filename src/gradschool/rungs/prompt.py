@@ -31,6 +31,10 @@ def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     written = yield from searched_instructions(best, inputs, NAME)
     own = yield from own_right_answers(best, inputs)
+    pool = len(short_enough(inputs.train))
+    if many := [str(shots) for shots in sorted(set(inputs.settings.prompt.shots)) if shots > pool]:
+        why = f"of the train examples {pool} are short enough to be shown (the longest tenth is not)"
+        yield Note(f"{NAME}: prompts with {' or '.join(many)} examples are not tried: {why}.", "warning")
     variants = list(prompt_variants(best.recipe, inputs, own, written, sees=pictures_of(best.engine) is not None))
     recipes = yield from in_better_form(best, variants, inputs, NAME)
     chosen = yield from choose(best, recipes, inputs, NAME)
@@ -93,11 +97,10 @@ def prompt_variants(
     pool, without_examples = short_enough(inputs.train), instruction_variants(recipe, inputs.run.job)
     full = without_examples[0]
     rewritten = [replace(full, instructions=text, written=True) for text in written]
-    for shots in sorted(set(inputs.settings.prompt.shots)):
+    # Without any number that can be shown, the instructions alone are still tried.
+    for shots in sorted({shots for shots in inputs.settings.prompt.shots if shots <= len(pool)}) or [0]:
         if shots == 0:
             yield from (*without_examples, *rewritten)
-            continue
-        if shots > len(pool):
             continue
         for number in range(FIXED_SETS):
             yield replace(full, shots=shots, examples=tuple(varied(pool, shots, seed=number)))

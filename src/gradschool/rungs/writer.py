@@ -23,6 +23,12 @@ def writer_for(job: Job, engine: Engine) -> Work[Engine | None]:
     named = job.settings.prompt.writer
     if named:
         return _server(named, job)
+    if model := job.settings.prompt.writer_model:
+        raise UsageError(
+            f"[prompt] writer_model = {model!r} names a model, but no server has it.",
+            "Only a model server writes for another base.",
+            'add its address as writer = "…", or remove the key.',
+        )
     local = local_engine(engine)
     if local is None:
         yield Note("Instructions are not searched: it is not known how large the base is. " + NAME_ONE)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
 from gradschool.data.normalize import as_typed, compose
-from gradschool.json_text import parse_json
+from gradschool.json_text import parse_json, unfenced
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 
@@ -25,7 +24,6 @@ Field: TypeAlias = tuple[tuple[str | int, ...], str, Any]  # the path of its key
 MAX_WORK, ANSWER = 50_000, 2
 ITEM = 0.2  # the square root of the work for two items that need no call: a list has about a thousand of them at most
 MAX_DEPTH = 100
-_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
 def read_json(text: str, key: Callable[[str], str] = str) -> Any:
@@ -34,8 +32,7 @@ def read_json(text: str, key: Callable[[str], str] = str) -> Any:
     `key` changes the keys of objects. Raises ValueError that says where the text is not JSON, or which key an object
     has twice: its value is ambiguous.
     """
-    fenced = _FENCE.fullmatch(text.strip())
-    return parse_json(fenced[1] if fenced else text.strip(), _no_constant, partial(_object, key))
+    return parse_json(unfenced(text), _no_constant, partial(_object, key))
 
 
 def fields(value: Any, *, ordered: bool = False) -> Counter[Field]:

@@ -1,5 +1,6 @@
 """Rules that an answer must follow: patterns, words, lengths and JSON schemas."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,8 @@ def _schema_check(value: Any, folder: Path) -> Check:
 def read_schema(path: Path) -> Any:
     """The JSON value in a file; raises ValueError that says why it cannot be read."""
     try:
-        return read_json(read_file(path).decode())
+        content = read_file(path)
+        return read_json(content.decode(json.detect_encoding(content)))  # with a byte order mark too
     except OSError as error:
         raise ValueError(f"the schema file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
