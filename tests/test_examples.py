@@ -143,23 +143,18 @@ def test_it_is_varied(checked: Checked) -> None:
     assert len(beginnings) >= len(examples) / 2
 
 
-def test_the_letters_job_is_what_prepare_makes_from_the_mailbox(tmp_path: Path) -> None:
-    mailbox, into = EXAMPLES / "letters" / "mailbox.mbox", tmp_path / "letters"
-    prepared, _ = finish(prepare([mailbox], PrepareOptions("style", private=private_modes("keep")), into))
-    assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()
-    assert prepared.summary.dropped == {"not personal": 6, "no own text": 3}
-    assert read_job(into).settings.goal.metric == "style"
-
-
 def test_preparing_the_letters_again_changes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report is current, and the command of the README works: it would stop at an edited file."""
+    """The job is what `prepare` makes of the mailbox; the command of the README would stop at an edited file."""
     folder = Path("examples", "letters")
     shutil.copytree(EXAMPLES / "letters", tmp_path / folder)
     monkeypatch.chdir(tmp_path)
-    finish(prepare([folder / "mailbox.mbox"], PrepareOptions("style", private=private_modes("keep")), folder))
+    options = PrepareOptions("style", private=private_modes("keep"))
+    prepared, _ = finish(prepare([folder / "mailbox.mbox"], options, folder))
     for file in (EXAMPLES / "letters").iterdir():
         if file.is_file():
             assert (folder / file.name).read_bytes() == file.read_bytes(), file.name
+    assert prepared.summary.dropped == {"not personal": 6, "no own text": 3}
+    assert read_job(folder).settings.goal.metric == "style"
 
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)

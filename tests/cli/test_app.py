@@ -11,12 +11,15 @@ from gradschool.cli import main
 MISSING = """
 import sys
 from gradschool.cli import main
-for command in ("check", "report"):
-    sys.argv = ["gradschool", command, "nowhere"]
+for line in (
+    "check nowhere", "climb nowhere", "climb --resume nowhere", "report nowhere", "audit nowhere", "serve nowhere",
+    "chat nowhere", "answer nowhere question", "score nowhere examples.jsonl", "export nowhere --to adapter",
+):
+    sys.argv = ["gradschool", *line.split()]
     try:
         main()
     except SystemExit as end:
-        assert end.code == 2, (command, end.code)
+        assert end.code == 2, (line, end.code)
 assert not {"torch", "transformers"} & sys.modules.keys()
 """
 
@@ -64,4 +67,5 @@ def _asked(monkeypatch, capsys, shell, typed, width):
 def test_a_missing_path_is_told_without_pytorch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MISSING], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "nowhere does not exist" in done.stderr and "nowhere is not a run" in done.stderr
+    assert done.stderr.count("nowhere does not exist") == 2 and done.stderr.count("nowhere is not a run") == 2
+    assert done.stderr.count("nowhere is not a specialist") == 6

@@ -94,6 +94,16 @@ def allow_hosts(hosts: list[str] | None) -> None:
             allow_host(host)
 
 
+def demand_there(*specialists: str | Path) -> None:
+    """Raise UsageError for a path that leads nowhere, before what takes seconds to import."""
+    from gradschool.model.opening import has_own_name
+    from gradschool.package.manifest import specialist_folder
+
+    for path in map(Path, specialists):
+        if not (path.exists() or str(path) == "fake" or has_own_name(str(path))):
+            specialist_folder(path)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(__version__)

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import AllowHost, AsJson, BaseOption, Verbose, allow_hosts, command, err, out, print_json
+from gradschool.cli.app import (
+    AllowHost,
+    AsJson,
+    BaseOption,
+    Verbose,
+    allow_hosts,
+    command,
+    demand_there,
+    err,
+    out,
+    print_json,
+)
 
 
 @command
@@ -34,6 +45,7 @@ def audit(
     verbose: Verbose = False,
 ) -> None:
     """Audit a tuned specialist: safety, memorization, injection, forgetting and rules, compared with its base."""
+    demand_there(specialist)
     from gradschool.audits import audit_specialist
     from gradschool.cli.lines import say
     from gradschool.cli.screen import Screen

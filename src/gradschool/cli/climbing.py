@@ -48,19 +48,21 @@ def climb(
     overrides: Mapping[str, Any],
 ) -> None:
     """Climb the ladder until a rung is proven to reach the pass mark; then package the specialist and test that."""
+    from gradschool.run import allow_run, resume_command
+
+    if trust_run and resume:
+        allow_run(resume)
+    named = _named(job, resume, overrides)  # before what takes seconds to import
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_climbed
     from gradschool.climbing import climb as climb_run
-    from gradschool.run import allow_run, resume_command
     from gradschool.run_keys import SPLIT
     from gradschool.tune.train_job import help_train_under_torchrun
 
     if help_train_under_torchrun():
         return
     allow_hosts(allow_host)
-    if trust_run and resume:
-        allow_run(resume)
-    opened = _open_run(job, run, resume, overrides, trust_code)
+    opened = _open_run(named, run, overrides, trust_code)
     console = err if as_json else out
     try:
         with opened, Screen(console, verbose) as screen:
@@ -81,9 +83,8 @@ def climb(
         raise typer.Exit(errors.EXIT_NOT_PASSED)
 
 
-def _open_run(
-    job: Path | None, folder: Path | None, resume: Path | None, overrides: Mapping[str, Any], trust_code: bool
-) -> "Run":
+def _named(job: Path | None, resume: Path | None, overrides: Mapping[str, Any]) -> "Job | Run":
+    """The job or the run that is named; raises UsageError for both and for none."""
     from gradschool.run import Run, resume_command
 
     if resume is not None and (job is not None or overrides):
@@ -93,16 +94,23 @@ def _open_run(
             f"`{resume_command(resume)}`",
         )
     if resume is not None:
-        opened = Run.open(resume)
-        _trust(opened.job, {}, trust_code)
-        return opened
+        return Run.open(resume)
     if job is None:
         raise errors.UsageError(
             "There is nothing to climb.",
             "No job was given.",
             "name a folder with job.toml, a .toml file, or a file of examples.",
         )
-    return Run.start(_trust(read_job(job, overrides), overrides, trust_code), folder)
+    return read_job(job, overrides)
+
+
+def _open_run(named: "Job | Run", folder: Path | None, overrides: Mapping[str, Any], trust_code: bool) -> "Run":
+    from gradschool.run import Run
+
+    if isinstance(named, Run):
+        _trust(named.job, {}, trust_code)
+        return named
+    return Run.start(_trust(named, overrides, trust_code), folder)
 
 
 def _trust(job: Job, overrides: Mapping[str, Any], trust_code: bool) -> Job:

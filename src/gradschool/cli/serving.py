@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import AllowHost, BaseOption, RuntimeOption, allow_hosts, command, err, out
+from gradschool.cli.app import AllowHost, BaseOption, RuntimeOption, allow_hosts, command, demand_there, err, out
 from gradschool.cli.lines import escape, say
 
 
@@ -74,6 +74,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve specialists over an OpenAI-compatible API; by default, only this machine can reach it."""
+    demand_there(*(one for one in specialists if "=" not in one))  # not NAME=FOLDER
     from gradschool.cli.screen import Screen
     from gradschool.serve.loading import open_gguf, open_service
     from gradschool.serve.origins import parse_origins

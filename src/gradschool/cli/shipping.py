@@ -14,6 +14,7 @@ from gradschool.cli.app import (
     TrustCode,
     allow_hosts,
     command,
+    demand_there,
     err,
     out,
     print_json,
@@ -75,6 +76,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""
+    demand_there(specialist)
     from gradschool.cli.screen import Screen
     from gradschool.export.export import ExportOptions
     from gradschool.export.export import export as make

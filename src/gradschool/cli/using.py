@@ -21,6 +21,7 @@ from gradschool.cli.app import (
     Verbose,
     allow_hosts,
     command,
+    demand_there,
     err,
     out,
     print_json,
@@ -41,6 +42,7 @@ def chat(
     allow_host: AllowHost = None,
 ) -> None:
     """Chat with a specialist or a base model; /help lists the commands."""
+    demand_there(specialist)
     from gradschool.cli.chatting import chat_with
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import is_base, open_base_or_specialist
@@ -71,6 +73,7 @@ def answer(
     allow_host: AllowHost = None,
 ) -> None:
     """Answer questions, as arguments or from files or standard input, one per line; print JSON lines in their order."""
+    demand_there(specialist)
     from gradschool.cli.questions import STDIN, answer_rows, read_arguments
     from gradschool.cli.screen import Screen, show_notes
     from gradschool.package.bundle import open_base_or_specialist
@@ -126,6 +129,7 @@ def score(
     verbose: Verbose = False,
 ) -> None:
     """Score a specialist on other examples with the metric and the rules of its job."""
+    demand_there(specialist)
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
     from gradschool.package.evidence import trust_packaged_code
