@@ -2,11 +2,12 @@
 
     python -m bench.lower_rungs [--base-model BASE] [--data DATA_DIR] [--only VARIANT] [--runs FOLDER] [NAME ...]
 
-Climbs each job up to the ground rung several times: with all kinds of candidates, with free answers only, without the
-examples nearest to a question, and, if the job has documents, with passages ranked by their words alone, without the
-base as a judge. With --only, one of these is measured. Nothing is trained, and a pass mark ends no climb. Names are
-those of examples/ and, with DATA_DIR, of the data sets in `bench.real_sets`. Writes the recipe, the test score with its
-bounds and the seconds of each rung to bench/results/lower_rungs-BASE.json, also after each variant.
+Climbs each job up to the ground rung several times: with all kinds of candidates, with free answers only, without
+comparing labels by their probability, without the examples nearest to a question, and, if the job has documents, with
+passages ranked by their words alone, without the base as a judge. With --only, one of these is measured. Nothing is
+trained, and a pass mark ends no climb. Names are those of examples/ and, with DATA_DIR, of the data sets in
+`bench.real_sets`. Writes the recipe, the test score with its bounds and the seconds of each rung to
+bench/results/lower_rungs-BASE.json, also after each variant.
 
 A variant takes the answers of candidates that the one with all kinds has tried, and asks only the other questions: the
 engine would give the same answers. So only the seconds of the first variant are those of a whole climb; they depend on
@@ -40,7 +41,8 @@ from gradschool.workspace import open_job
 
 RESULTS = Path(__file__).parent / "results"
 LADDER = (BASE, PROMPT, GROUND)
-ALL, FREE, FIXED, BY_WORDS = "all", "free answers only", "no nearest examples", "passages by words alone"
+ALL, FREE, WRITTEN = "all", "free answers only", "labels written, not compared"
+FIXED, BY_WORDS = "no nearest examples", "passages by words alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Variant:
 VARIANTS = {
     ALL: Variant({}),
     FREE: Variant({"answers.constrain": False}, ("*-validation-*",)),
+    WRITTEN: Variant({"answers.compare": False}, ("prompt-own-*", "*-validation-*")),
     FIXED: Variant({"prompt.nearest": False}, ("base-*", "prompt-own-*", "*-validation-*")),
     BY_WORDS: Variant({"ground.judge": False}, ("base-*", "prompt-*", "ground-validation-*", "ground-train-*")),
 }
@@ -108,9 +111,10 @@ def measure(
             continue
         print(f"== {name}, {variant}", flush=True)
         run = run_of(name, base_model, data, folder, variant)
-        applies = applies or {FREE: bool(only), BY_WORDS: bool(run.job.settings.data.documents)}
+        applies = applies or {FREE: bool(only), WRITTEN: bool(only), BY_WORDS: bool(run.job.settings.data.documents)}
         workspace = screen.follow(open_job(run.job, run, LADDER))
         applies[FREE] |= workspace.constraint is not None
+        applies[WRITTEN] |= workspace.constraint is not None and bool(workspace.constraint.choices)
         take_shared(run, variant)
         results, _ = screen.follow(climb_rungs(run, workspace, LADDER))
         yield (

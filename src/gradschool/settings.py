@@ -307,6 +307,11 @@ class Answers(Section):
         description="also try constrained decoding, if the answers of the train examples are labels, or JSON of one "
         "kind: only such answers can be written; the better one on validation is used",
     )
+    compare: bool = Field(
+        True,
+        description="also try to answer with the most probable label, instead of writing one; all labels are read for "
+        "each question, which takes seconds if there are hundreds",
+    )
     json_schema: FileName | None = Field(
         None,
         description='file with the JSON schema of the answers, or with the labels as {"enum": ["…", "…"]}; '

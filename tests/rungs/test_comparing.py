@@ -113,6 +113,12 @@ def test_json_and_bases_without_probabilities_compare_nothing(tmp_path: Path) ->
         assert not any("most probable" in what for what, _ in candidate.tried)
 
 
+def test_a_setting_leaves_labels_written(tmp_path: Path) -> None:
+    inputs = replace(inputs_of(tmp_path, answers={"compare": False}), constraint=LABELS)
+    candidate, _ = finish(base(Specialist(Prefers(), Recipe()), inputs))
+    assert not any("most probable" in what for what, _ in candidate.tried)
+
+
 def test_shown_examples_are_not_questions_of_the_calibration(tmp_path: Path) -> None:
     asked: list[str] = []
 

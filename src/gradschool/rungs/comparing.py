@@ -37,7 +37,7 @@ DIGITS = 4  # of a bias
 
 def try_compared(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Tried]]:
     """The recipe with compared labels, and their validation answers, once for each correction; empty without labels."""
-    if not inputs.constraint or not inputs.constraint.choices:
+    if not inputs.settings.answers.compare or not inputs.constraint or not inputs.constraint.choices:
         return []
     labels = inputs.constraint.choices
     questions, shown = _asked(recipe, inputs)
