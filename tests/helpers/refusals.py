@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from click.testing import Result
+from typer.testing import Result
 
 import small_job
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from click.testing import Result
 from filelock import FileLock
-from typer.testing import CliRunner
+from typer.main import get_command
+from typer.testing import CliRunner, Result
 
 from forked import Forked
 from gradschool import cli
@@ -94,11 +94,26 @@ def write_job(folder: Path, job: str = JOB, examples: list[dict[str, str]] | Non
 
 
 def run(*arguments: object, stdin: str | bytes | None = None, columns: int = 200) -> Result:
-    """A command in this process: what it wrote and its exit code. Any other exception than SystemExit is raised."""
-    result = CliRunner().invoke(cli.app, [str(a) for a in arguments], input=stdin, env={"COLUMNS": str(columns)})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    """A command in this process: what it wrote and its exit code. Any other exception than SystemExit is raised.
+
+    As `CliRunner.invoke`, which builds all commands again for each call.
+    """
+    runner, code = CliRunner(), 0
+    with runner.isolation(input=stdin, env={"COLUMNS": str(columns)}) as (stdout, stderr, both):
+        try:
+            program().main([str(a) for a in arguments], prog_name=runner.get_default_prog_name(program()))
+        except SystemExit as ended:
+            assert isinstance(ended.code, int)
+            code = ended.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Result(runner, stdout.getvalue(), stderr.getvalue(), both.getvalue(), None, code, None)
+
+
+@functools.cache
+def program() -> Any:
+    """The commands, built once."""
+    return get_command(cli.app)
 
 
 def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> Forked:
