@@ -1,5 +1,6 @@
 """Fixtures that several folders use, and how workers divide the suite: one thread each, slow files first."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -27,12 +28,15 @@ for _variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):  # what tests allow and 
     os.environ[_variable] = tempfile.mkdtemp(prefix="gradschool-tests-")
 # The same examples in every run, and few of them: `make fuzz` tries many for an hour.
 settings.register_profile("suite", settings.get_profile("ci"), max_examples=60)
+# Collections take a thirtieth of the time: the libraries hold a million objects, and few are made in circles.
+gc.set_threshold(20_000, 20, 50)
 os.environ.pop("COLUMNS", None)  # workers have one; tests that need a width set it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     order = {config.rootpath / "tests" / name: number for number, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -93,6 +93,12 @@ def file_of(engine: LocalEngine, path: Path, number_format: Any = "f32") -> Path
     return path
 
 
+@pytest.fixture(scope="module")
+def of_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in base as a file; tests copy it."""
+    return file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path_factory.mktemp("pocket") / "x.gguf")
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_a_base_is_the_network_that_the_file_holds(name: str, tmp_path: Path) -> None:
     family, kind, changes = BASES[name]
@@ -155,9 +161,9 @@ def test_parts_are_joined(tmp_path: Path) -> None:
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
 
 
-def test_other_tokens_than_those_of_llama_cpp_refuse_a_base(tmp_path: Path, own_cache: Path) -> None:
+def test_other_tokens_than_those_of_llama_cpp_refuse_a_base(tmp_path: Path, own_cache: Path, of_pocket: Path) -> None:
     """The file names another way to cut words than its own."""
-    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    file = shutil.copy(of_pocket, tmp_path / "x.gguf")
     name = str(GGUFReader(file).fields["tokenizer.ggml.pre"].contents()).encode()
     other = {6: b"viking", 5: b"tekken"[:5]}.get(len(name), b"x")
     content = file.read_bytes()
@@ -168,8 +174,8 @@ def test_other_tokens_than_those_of_llama_cpp_refuse_a_base(tmp_path: Path, own_
     assert not [one for one in own_cache.rglob("*") if one.suffix in (".safetensors", ".gguf")]
 
 
-def test_a_family_that_cannot_be_converted_is_named(tmp_path: Path, own_cache: Path) -> None:
-    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+def test_a_family_that_cannot_be_converted_is_named(tmp_path: Path, own_cache: Path, of_pocket: Path) -> None:
+    file = shutil.copy(of_pocket, tmp_path / "x.gguf")
     file.write_bytes(file.read_bytes().replace(b"llama", b"lemma"))
     with pytest.raises(ModelError, match="cannot be converted") as caught:
         finish(folder_of_gguf(file))
@@ -179,9 +185,9 @@ def test_a_family_that_cannot_be_converted_is_named(tmp_path: Path, own_cache: P
 
 @pytest.mark.parametrize("kind", ["disk", "memory"])
 def test_too_little_space_is_said_before_anything_is_written(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path, of_pocket: Path
 ) -> None:
-    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    file = shutil.copy(of_pocket, tmp_path / "x.gguf")
 
     class Little:
         free = available = 1_000_000
@@ -196,9 +202,9 @@ def test_too_little_space_is_said_before_anything_is_written(
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path, of_pocket: Path
 ) -> None:
-    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    file = shutil.copy(of_pocket, tmp_path / "x.gguf")
 
     def change(*_: Any) -> Iterator[None]:
         os.utime(file, ns=(1, 1))
@@ -212,9 +218,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
 @pytest.mark.parametrize("moment", ["write_weights", "demand_equal_network", "hash_files"])
 def test_a_cache_that_is_removed_during_a_conversion_is_not_taken_for_a_bad_file(
-    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path, of_pocket: Path
 ) -> None:
-    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    file = shutil.copy(of_pocket, tmp_path / "x.gguf")
     real = getattr(gguf_base, moment)
 
     def removed(*arguments: Any) -> Any:
