@@ -53,7 +53,8 @@ class Variant:
     shared: tuple[str, ...] = ()
 
 
-# Train questions are shared only where the same recipes are tried: what is shown beside them depends on all of these.
+# Answers to train questions are shared only by variants with the same recipes: all recipes that are compared determine
+# which few-shot examples are held back there.
 VARIANTS = {
     ALL: Variant({}),
     FREE: Variant({"answers.constrain": False}, ("*-validation-*",)),

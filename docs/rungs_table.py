@@ -7,7 +7,10 @@ from typing import Any
 from markdown_table import table
 
 VARIANTS = (
-    *("all", "free answers only", "labels written, not compared", "no nearest examples"),
+    "all",
+    "free answers only",
+    "labels written, not compared",
+    "no nearest examples",
     "passages by words alone",
 )
 HEAD = ("job", "base", "rung", *VARIANTS, "recipe of the first", "seconds")

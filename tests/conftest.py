@@ -36,7 +36,7 @@ os.environ.pop("COLUMNS", None)  # workers have one; tests that need a width set
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     order = {config.rootpath / "tests" / name: number for number, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
-    gc.freeze()
+    gc.freeze()  # what is imported and collected stays until the end
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -95,12 +95,12 @@ def allow_hosts(hosts: list[str] | None) -> None:
 
 
 def demand_there(*specialists: str | Path) -> None:
-    """Raise UsageError for a path that leads nowhere, before what takes seconds to import."""
-    from gradschool.model.opening import has_own_name
+    """Raise UsageError for a path that does not exist, before modules that take seconds to import."""
+    from gradschool.model.opening import names_base
     from gradschool.package.manifest import specialist_folder
 
     for path in map(Path, specialists):
-        if not (path.exists() or str(path) == "fake" or has_own_name(str(path))):
+        if not (path.exists() or names_base(path)):
             specialist_folder(path)
 
 

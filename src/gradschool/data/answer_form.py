@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradschool.constraint import DENSE, SPACED, Constraint, schema_constraint
-from gradschool.data.labels import MAX_CHARACTERS, MAX_WORDS, REPEATS, classes
+from gradschool.data.labels import MAX_CHARACTERS, REPEATS, classes, is_short
 from gradschool.data.normalize import as_typed
 from gradschool.json_text import parse_any_json, unfenced
 from gradschool.records import Example
@@ -57,21 +57,17 @@ def why_free(train: Sequence[Example]) -> str:
         return ""
     found = {"are JSON": [isinstance(_parsed(unfenced(example.ideal)), dict | list) for example in train]}
     counts = Counter(example.ideal.strip() for example in train)
-    found["are labels"] = [counts[example.ideal.strip()] >= REPEATS and _short(example.ideal) for example in train]
+    found["are labels"] = [counts[example.ideal.strip()] >= REPEATS and is_short(example.ideal) for example in train]
     for form, its in found.items():
         if NEARLY * len(train) <= sum(its) < len(train):
             source = train[its.index(False)].source
             return f"{sum(its)} of {len(train)} train answers {form}, but not all: see {source.file}:{source.line}."
-    if 2 * len(counts) <= len(train) < REPEATS * len(counts) and all(map(_short, counts)):
+    if 2 * len(counts) <= len(train) < REPEATS * len(counts) and all(map(is_short, counts)):
         return (
             f"{len(train)} train examples have {len(counts)} different answers, and these are taken for labels "
             f"from {REPEATS * len(counts)} examples on."
         )
     return ""
-
-
-def _short(answer: str) -> bool:
-    return len(answer.split()) <= MAX_WORDS and len(answer) <= MAX_CHARACTERS
 
 
 def given(schema: Any, train: Sequence[Example]) -> Constraint:

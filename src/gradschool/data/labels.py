@@ -13,6 +13,11 @@ ENDS = " .,;:!?。！？"  # of a label, which may be left out
 DOMINANT = 0.8  # fraction of one class from which a high score means little
 
 
+def is_short(answer: str) -> bool:
+    """Whether an answer is no longer than labels are."""
+    return len(answer) <= MAX_CHARACTERS and len(answer.split()) <= MAX_WORDS
+
+
 def classes(examples: Sequence[Example]) -> dict[str, int] | None:
     """The count of each label, most frequent first; None if the answers are not labels.
 
@@ -23,8 +28,7 @@ def classes(examples: Sequence[Example]) -> dict[str, int] | None:
     for form, _ in sorted(forms.items(), key=lambda item: (-item[1], item[0])):
         typed.setdefault(as_typed(form), []).append(form)
     counts = {same[0]: sum(forms[form] for form in same) for same in typed.values()}
-    short = all(len(label) <= MAX_CHARACTERS and len(label.split()) <= MAX_WORDS for label in counts)
-    if not counts or not short or len(examples) < REPEATS * len(counts):
+    if not counts or not all(map(is_short, counts)) or len(examples) < REPEATS * len(counts):
         return None
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -58,7 +62,7 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
 
 
 def _alike(counts: Mapping[str, int], source: Source) -> list[Issue]:
-    """Report labels that differ in case, spacing or final punctuation alone: nobody can tell which one is right."""
+    """Report labels that differ only in case, spacing or final punctuation: probably one class, counted as several."""
     forms: dict[str, list[str]] = {}
     for label in counts:
         forms.setdefault(" ".join(label.casefold().split()).rstrip(ENDS) or label, []).append(label)

@@ -49,6 +49,11 @@ def has_own_name(name: str) -> bool:
     return name in (BUILT_IN, SEEING) or name in NAMED or bool(stored_name(name))
 
 
+def names_base(path: Path) -> bool:
+    """Whether a path that does not exist is the name of a base."""
+    return str(path) == "fake" or has_own_name(str(path))
+
+
 def is_hub_id(name: str) -> bool:
     """Whether a name has the form of a Hub model's: owner/name, or the name alone."""
     return re.fullmatch(HUB_ID, name) is not None

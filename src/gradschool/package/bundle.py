@@ -37,7 +37,7 @@ from gradschool.model.gguf_file import gguf_at
 from gradschool.model.gguf_found import place_of_gguf
 from gradschool.model.here import demand_local
 from gradschool.model.hosts import named_by_user
-from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
+from gradschool.model.opening import base_folder, names_base, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.base_copy import copy_folder_of_base, copy_gguf, gguf_to_copy
 from gradschool.package.card import card
@@ -223,7 +223,7 @@ def open_specialist(
 def is_base(path: Path) -> bool:
     """Whether a path names a base model, not a specialist: by a name of its own, by its folder or its GGUF file."""
     if not path.exists():
-        return str(path) == "fake" or has_own_name(str(path))
+        return names_base(path)
     if any((folder / MANIFEST).is_file() for folder in (path, path / PACKED)):
         return False
     return refusal(path) is None or gguf_at(path) is not None

@@ -160,7 +160,7 @@ def _kept(studio: Studio, written: Path) -> dict[str, Any]:
 
 
 def _unjudged(message: dict[str, str]) -> dict[str, Any]:
-    """A message before the judged answer: weight 0 keeps earlier answers, which nobody approved, out of the loss."""
+    """A message before the rated answer; assistant messages get loss weight 0, because nobody rated them."""
     return message | {"weight": 0} if message["role"] == "assistant" else message
 
 
